@@ -1,2 +1,5 @@
-//! The program.
-fn main() {}
+//! The program: everything it does is in the library.
+
+fn main() -> std::process::ExitCode {
+    bowsight::cli::main()
+}

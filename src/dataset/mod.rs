@@ -1,1 +1,463 @@
-//! dataset
+//! Labelled pictures: PASCAL VOC folders, folders of category folders, CSV lists, and generated shapes.
+
+mod folders;
+mod list;
+pub mod shapes;
+pub mod voc;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rand::RngExt;
+use sha2::{Digest, Sha256};
+
+use crate::closed_set::nearest;
+use crate::format::{hexadecimal, sha256_of_file};
+use crate::numeric::random::stream;
+
+crate::closed_set! {
+    /// How pictures and labels lie on the disk.
+    pub enum Layout as "layout" {
+        /// `JPEGImages`, `Annotations`, `ImageSets/Main`.
+        Voc = "voc",
+        /// One folder a category.
+        Folders = "folders",
+        /// A CSV file of paths and categories.
+        List = "list",
+    }
+}
+
+/// File endings of pictures.
+const PICTURE_ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "jpe"];
+
+/// Pixels `[x0, x1) × [y0, y1)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rectangle {
+    /// Left end.
+    pub x0: u32,
+    /// Upper end.
+    pub y0: u32,
+    /// Right end, exclusive.
+    pub x1: u32,
+    /// Lower end, exclusive.
+    pub y1: u32,
+}
+
+impl Rectangle {
+    /// Number of pixels.
+    pub fn area(&self) -> u64 {
+        u64::from(self.x1.saturating_sub(self.x0)) * u64::from(self.y1.saturating_sub(self.y0))
+    }
+}
+
+/// One picture of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What the data set calls it.
+    pub id: String,
+    /// Its file relative to the root, with `/`.
+    pub path: String,
+    /// One label a category: +1, −1, or 0 where all its objects are difficult.
+    pub labels: Vec<i8>,
+    /// Pictures that belong together (a patient, a photographer), where the data say so.
+    pub group: Option<String>,
+}
+
+/// Labelled pictures of one split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// The folder that the pictures' paths are relative to.
+    pub root: PathBuf,
+    /// How it is laid out.
+    pub layout: Layout,
+    /// The split's name; `all` for a data set without splits.
+    pub split: String,
+    /// The categories, sorted, or in the order of a model.
+    pub categories: Vec<String>,
+    /// The pictures, in the order of the data set.
+    pub pictures: Vec<Entry>,
+}
+
+/// The name of the split of a data set without splits.
+pub const WHOLE: &str = "all";
+
+/// Why a data set can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// A file or folder can't be read.
+    #[error("\"{}\" can't be read", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nothing there looks like a data set.
+    #[error("\"{}\" is no data set: neither a VOC folder (JPEGImages, ImageSets/Main), nor a folder of category folders, nor a CSV file", path.display())]
+    NoLayout {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The split does not exist.
+    #[error("split \"{split}\" is missing in \"{}\": there is {}", path.display(), list_of(known))]
+    MissingSplit {
+        /// The split.
+        split: String,
+        /// The data.
+        path: PathBuf,
+        /// The splits that exist.
+        known: Vec<String>,
+    },
+    /// A VOC folder needs a split's name.
+    #[error("\"{}\" has splits, and none is named: there is {}", path.display(), list_of(known))]
+    SplitNeeded {
+        /// The data.
+        path: PathBuf,
+        /// The splits that exist.
+        known: Vec<String>,
+    },
+    /// A line of a list is malformed.
+    #[error("\"{}\", line {line}: {problem}", path.display())]
+    Line {
+        /// The list.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An annotation is malformed.
+    #[error(transparent)]
+    Annotation(#[from] voc::AnnotationError),
+    /// There are no pictures.
+    #[error("split \"{split}\" of \"{}\" holds no pictures", path.display())]
+    NoPictures {
+        /// The split.
+        split: String,
+        /// The data.
+        path: PathBuf,
+    },
+    /// There are no categories.
+    #[error("split \"{split}\" of \"{}\" has no categories", path.display())]
+    NoCategories {
+        /// The split.
+        split: String,
+        /// The data.
+        path: PathBuf,
+    },
+    /// A category can't be learnt.
+    #[error(
+        "category \"{category}\" has {positives} positive and {negatives} negative pictures in split \"{split}\", both must be at least 1"
+    )]
+    OneClass {
+        /// The category.
+        category: String,
+        /// The split.
+        split: String,
+        /// Its positives.
+        positives: usize,
+        /// Its negatives.
+        negatives: usize,
+    },
+}
+
+fn list_of(names: &[String]) -> String {
+    if names.is_empty() { "none".to_string() } else { names.join(", ") }
+}
+
+impl DatasetError {
+    /// What a user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            DatasetError::MissingSplit { split, known, .. } => {
+                nearest(split, known.iter().map(String::as_str)).map(|name| format!("--split {name}"))
+            }
+            DatasetError::SplitNeeded { known, .. } => known.first().map(|name| format!("--split {name}")),
+            DatasetError::NoLayout { .. } => {
+                Some("--layout voc, --layout folders or --layout list forces one".to_string())
+            }
+            _ => None,
+        }
+    }
+
+    fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| DatasetError::Io { path, source }
+    }
+}
+
+impl Layout {
+    /// The layout of what lies at `data`.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoLayout`] when it looks like none.
+    pub fn find(data: &Path) -> Result<Self, DatasetError> {
+        let metadata = std::fs::metadata(data).map_err(DatasetError::io(data))?;
+        if metadata.is_file() {
+            return Ok(Layout::List);
+        }
+        if data.join("ImageSets").is_dir() || data.join("JPEGImages").is_dir() {
+            return Ok(Layout::Voc);
+        }
+        if !folders::split_names(data)?.is_empty() || folders::has_categories(data)? {
+            return Ok(Layout::Folders);
+        }
+        Err(DatasetError::NoLayout { path: data.to_path_buf() })
+    }
+}
+
+impl Dataset {
+    /// Opens the `split` of what lies at `data`; the layout is found out where it is not given.
+    ///
+    /// # Errors
+    /// [`DatasetError`], naming the culprit.
+    pub fn open(data: &Path, split: Option<&str>, layout: Option<Layout>) -> Result<Self, DatasetError> {
+        let layout = layout.map_or_else(|| Layout::find(data), Ok)?;
+        let dataset = match layout {
+            Layout::Voc => voc::open(data, split)?,
+            Layout::Folders => folders::open(data, split)?,
+            Layout::List => list::open(data, split)?,
+        };
+        if dataset.pictures.is_empty() {
+            return Err(DatasetError::NoPictures { split: dataset.split, path: data.to_path_buf() });
+        }
+        Ok(dataset)
+    }
+
+    /// The splits of what lies at `data`, sorted; none for a data set without splits.
+    ///
+    /// # Errors
+    /// [`DatasetError`].
+    pub fn split_names(data: &Path, layout: Option<Layout>) -> Result<Vec<String>, DatasetError> {
+        match layout.map_or_else(|| Layout::find(data), Ok)? {
+            Layout::Voc => voc::split_names(data),
+            Layout::Folders => folders::split_names(data),
+            Layout::List => list::split_names(data),
+        }
+    }
+
+    /// All pictures below `folder`, without labels or categories.
+    ///
+    /// # Errors
+    /// [`DatasetError`].
+    pub fn unlabelled(folder: &Path) -> Result<Self, DatasetError> {
+        let mut pictures = Vec::new();
+        for path in folders::pictures_below(folder)? {
+            pictures.push(Entry { id: without_ending(&path).to_string(), path, labels: Vec::new(), group: None });
+        }
+        if pictures.is_empty() {
+            return Err(DatasetError::NoPictures { split: WHOLE.to_string(), path: folder.to_path_buf() });
+        }
+        let root = folder.to_path_buf();
+        Ok(Self { root, layout: Layout::Folders, split: WHOLE.to_string(), categories: Vec::new(), pictures })
+    }
+
+    /// The picture's file.
+    pub fn file(&self, entry: &Entry) -> PathBuf {
+        self.root.join(&entry.path)
+    }
+
+    /// Pictures labelled +1 with the category.
+    pub fn positives(&self, category: usize) -> usize {
+        self.count(category, 1)
+    }
+
+    fn count(&self, category: usize, label: i8) -> usize {
+        self.pictures.iter().filter(|entry| entry.labels.get(category) == Some(&label)).count()
+    }
+
+    /// Makes sure that every category can be learnt.
+    ///
+    /// # Errors
+    /// [`DatasetError::OneClass`] or [`DatasetError::NoCategories`].
+    pub fn require_positives(&self) -> Result<(), DatasetError> {
+        if self.categories.is_empty() {
+            return Err(DatasetError::NoCategories { split: self.split.clone(), path: self.root.clone() });
+        }
+        for (category, name) in self.categories.iter().enumerate() {
+            let (positives, negatives) = (self.count(category, 1), self.count(category, -1));
+            if positives == 0 || negatives == 0 {
+                let (category, split) = (name.clone(), self.split.clone());
+                return Err(DatasetError::OneClass { category, split, positives, negatives });
+            }
+        }
+        Ok(())
+    }
+
+    /// The labels in the order of `categories`; a category that the data don't know is −1 everywhere.
+    ///
+    /// # Errors
+    /// None today; data that contradict the categories would be.
+    pub fn align_categories(mut self, categories: &[String]) -> Result<Self, DatasetError> {
+        let places: Vec<Option<usize>> =
+            categories.iter().map(|name| self.categories.iter().position(|own| own == name)).collect();
+        for entry in &mut self.pictures {
+            entry.labels =
+                places.iter().map(|place| place.and_then(|at| entry.labels.get(at).copied()).unwrap_or(-1)).collect();
+        }
+        self.categories = categories.to_vec();
+        Ok(self)
+    }
+
+    /// Two halves, each with half of every category's positives as nearly as may be; a function of the seed. Pictures keep their order.
+    ///
+    /// Category by category, the rarest first, its pictures that have no half yet are dealt out in random order to the half that has
+    /// fewer of the category (Sechidis et al. 2011, for two folds).
+    pub fn halves(&self, seed: u64) -> (Self, Self) {
+        let mut random = stream(seed, "halves");
+        let mut side: Vec<Option<bool>> = vec![None; self.pictures.len()];
+        let mut order: Vec<usize> = (0..self.categories.len()).collect();
+        order.sort_by_key(|&category| self.positives(category));
+        let mut sizes = [0usize; 2];
+        let everything = order.into_iter().map(Some).chain([None]);
+        for category in everything {
+            let belongs = |entry: &Entry| category.is_none_or(|category| entry.labels.get(category) == Some(&1));
+            let mut open: Vec<usize> =
+                (0..side.len()).filter(|&i| side[i].is_none() && belongs(&self.pictures[i])).collect();
+            for i in (1..open.len()).rev() {
+                open.swap(i, random.random_range(0..=i));
+            }
+            let mut have = [false, true]
+                .map(|half| (0..side.len()).filter(|&i| side[i] == Some(half) && belongs(&self.pictures[i])).count());
+            for i in open {
+                let second = (have[1], sizes[1]) < (have[0], sizes[0]);
+                side[i] = Some(second);
+                have[usize::from(second)] += 1;
+                sizes[usize::from(second)] += 1;
+            }
+        }
+        let half = |which: bool, name: &str| Self {
+            split: format!("{} ({name} half)", self.split),
+            pictures: self
+                .pictures
+                .iter()
+                .zip(&side)
+                .filter(|(_, side)| **side == Some(which))
+                .map(|(entry, _)| entry.clone())
+                .collect(),
+            ..self.clone()
+        };
+        (half(false, "first"), half(true, "second"))
+    }
+
+    /// SHA-256 over the pictures sorted by id: id, labels by category, and the file's own SHA-256. A file that can't be read counts as
+    /// the word "unreadable": it costs itself, not the batch.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn digest(&self) -> Result<String, DatasetError> {
+        let mut entries: Vec<&Entry> = self.pictures.iter().collect();
+        entries.sort_by(|a, b| (&a.id, &a.path).cmp(&(&b.id, &b.path)));
+        let mut hash = Sha256::new();
+        for entry in entries {
+            let labels = self.categories.iter().zip(&entry.labels);
+            let labels: Vec<String> = labels.map(|(category, label)| format!("{category}={label}")).collect();
+            let file = sha256_of_file(&self.file(entry)).unwrap_or_else(|_| "unreadable".to_string());
+            hash.update(format!("{}\0{}\0{file}\n", entry.id, labels.join("\0")));
+        }
+        Ok(hexadecimal(&hash.finalize()))
+    }
+}
+
+/// The path without the ending of its last part.
+fn without_ending(path: &str) -> &str {
+    match path.rfind('.') {
+        Some(dot) if dot > path.rfind('/').map_or(0, |slash| slash + 1) => &path[..dot],
+        _ => path,
+    }
+}
+
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && ending.is_some_and(|ending| PICTURE_ENDINGS.contains(&ending.as_str()))
+}
+
+/// The names in a folder, sorted, with whether each is a folder itself.
+fn names_in(folder: &Path) -> Result<Vec<(String, bool)>, DatasetError> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).map_err(DatasetError::io(folder))? {
+        let entry = entry.map_err(DatasetError::io(folder))?;
+        names.insert((entry.file_name().to_string_lossy().into_owned(), entry.path().is_dir()));
+    }
+    Ok(names.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(labels: &[&[i8]]) -> Dataset {
+        let pictures = labels
+            .iter()
+            .enumerate()
+            .map(|(i, labels)| Entry {
+                id: format!("{i:03}"),
+                path: format!("{i:03}.png"),
+                labels: labels.to_vec(),
+                group: None,
+            })
+            .collect();
+        let categories = ["a", "b"].map(String::from).to_vec();
+        Dataset { root: PathBuf::from("nowhere"), layout: Layout::List, split: "s".into(), categories, pictures }
+    }
+
+    #[test]
+    fn halves_share_every_category_and_lose_no_picture() {
+        let labels: Vec<Vec<i8>> =
+            (0..41).map(|i| vec![if i % 4 == 0 { 1 } else { -1 }, if i % 7 < 2 { 1 } else { -1 }]).collect();
+        let whole = dataset(&labels.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let (first, second) = whole.halves(3);
+        let mut ids: Vec<&String> = first.pictures.iter().chain(&second.pictures).map(|entry| &entry.id).collect();
+        ids.sort();
+        assert_eq!(ids.len(), 41);
+        ids.dedup();
+        assert_eq!(ids.len(), 41);
+        for category in 0..2 {
+            assert!(first.positives(category).abs_diff(second.positives(category)) <= 1);
+        }
+        assert!(first.pictures.len().abs_diff(second.pictures.len()) <= 3);
+        assert!(first.pictures.is_sorted_by_key(|entry| &entry.id));
+        assert_eq!(whole.halves(3), (first, second));
+        assert_ne!(whole.halves(3).0, whole.halves(4).0);
+    }
+
+    #[test]
+    fn labels_follow_the_models_categories() {
+        let aligned = dataset(&[&[1, 0]]).align_categories(&["b".into(), "x".into(), "a".into()]).unwrap();
+        assert_eq!(aligned.pictures[0].labels, [0, -1, 1]);
+    }
+
+    #[test]
+    fn a_category_of_one_class_is_named() {
+        let error = dataset(&[&[1, -1], &[1, 1]]).require_positives().unwrap_err().to_string();
+        assert!(
+            error.contains("\"a\"") && error.contains("2 positive and 0 negative") && error.contains("\"s\""),
+            "{error}"
+        );
+        assert!(dataset(&[&[1, -1], &[-1, 1]]).require_positives().is_ok());
+    }
+
+    #[test]
+    fn the_digest_sees_ids_labels_and_files_but_not_the_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut data = Dataset { root: folder.path().to_path_buf(), ..dataset(&[&[1, -1], &[-1, 1]]) };
+        std::fs::write(folder.path().join("000.png"), b"x").unwrap();
+        let digest = data.digest().unwrap();
+        data.pictures.reverse();
+        assert_eq!(data.digest().unwrap(), digest);
+        std::fs::write(folder.path().join("000.png"), b"y").unwrap();
+        assert_ne!(data.digest().unwrap(), digest);
+        std::fs::write(folder.path().join("000.png"), b"x").unwrap();
+        data.pictures[0].labels = vec![0, 1];
+        assert_ne!(data.digest().unwrap(), digest);
+    }
+
+    #[test]
+    fn endings_are_cut_from_the_last_part_only() {
+        for (path, expected) in [("a.b/c", "a.b/c"), ("a/c.d.png", "a/c.d"), (".hidden", ".hidden"), ("a/.x", "a/.x")] {
+            assert_eq!(without_ending(path), expected);
+        }
+    }
+}

@@ -1,1 +1,228 @@
-//! picture
+//! Layer 0: pictures.
+
+mod decode;
+
+use std::path::PathBuf;
+
+use image::RgbImage;
+use ndarray::Array2;
+
+pub use decode::DecodeOptions;
+
+/// Why a picture could not be read or cut.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// The file could not be read.
+    #[error("picture \"{}\" can't be read", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The content is no picture of a format that is read.
+    #[error("picture \"{}\" is {found}: only JPEG, PNG, TIFF, WebP and BMP are read", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be.
+        found: String,
+    },
+    /// The colours are of a kind that is not read.
+    #[error("picture \"{}\" has unsupported colour type {found}", path.display())]
+    UnsupportedColour {
+        /// The file.
+        path: PathBuf,
+        /// The kind.
+        found: String,
+    },
+    /// The file is damaged.
+    #[error("picture \"{}\" is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The picture is larger than the limit.
+    #[error("picture \"{}\" has {width}×{height} pixels, at most {allowed} are allowed", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// Pixels at most.
+        allowed: u64,
+    },
+    /// The number of samples does not fit the size.
+    #[error("a {width}×{height} picture must have {expected} samples, got {found}")]
+    WrongSize {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Samples expected.
+        expected: usize,
+        /// Samples given.
+        found: usize,
+    },
+    /// A part that does not lie in the picture.
+    #[error("the part [{x0}, {x1}) × [{y0}, {y1}) must lie in the {width}×{height} picture")]
+    OutsidePicture {
+        /// Left end.
+        x0: usize,
+        /// Right end.
+        x1: usize,
+        /// Upper end.
+        y0: usize,
+        /// Lower end.
+        y1: usize,
+        /// Width of the picture.
+        width: usize,
+        /// Height of the picture.
+        height: usize,
+    },
+}
+
+impl PictureError {
+    /// What a user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            PictureError::UnknownFormat { .. } | PictureError::UnsupportedColour { .. } => {
+                Some("convert it to PNG first".to_string())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A picture in RGB, as it was decoded: 8 or 16 bits a sample, never empty.
+///
+/// ```
+/// use bowsight::picture::Picture;
+/// let picture = Picture::from_rgb8(2, 1, vec![255, 255, 255, 0, 0, 0]).unwrap();
+/// assert_eq!((picture.width(), picture.height()), (2, 1));
+/// assert!((picture.grey()[(0, 0)] - 1.0).abs() < 1e-6);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    samples: Samples,
+}
+
+/// Interleaved RGB, row by row.
+#[derive(Debug, Clone, PartialEq)]
+enum Samples {
+    Eight(Vec<u8>),
+    Sixteen(Vec<u16>),
+}
+
+impl Picture {
+    /// A picture of interleaved RGB samples, row by row.
+    ///
+    /// # Errors
+    /// [`PictureError::WrongSize`] when the samples are not 3·width·height, or none.
+    pub fn from_rgb8(width: usize, height: usize, samples: Vec<u8>) -> Result<Self, PictureError> {
+        Self::new(width, height, samples.len(), Samples::Eight(samples))
+    }
+
+    fn from_rgb16(width: usize, height: usize, samples: Vec<u16>) -> Result<Self, PictureError> {
+        Self::new(width, height, samples.len(), Samples::Sixteen(samples))
+    }
+
+    fn new(width: usize, height: usize, found: usize, samples: Samples) -> Result<Self, PictureError> {
+        let expected = width.saturating_mul(height).saturating_mul(3);
+        if found == expected && found > 0 {
+            Ok(Self { width, height, samples })
+        } else {
+            Err(PictureError::WrongSize { width, height, expected, found })
+        }
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The picture in 8 bits; 16-bit samples are divided by 257 and rounded.
+    pub fn rgb8(&self) -> RgbImage {
+        let samples = match &self.samples {
+            Samples::Eight(samples) => samples.clone(),
+            Samples::Sixteen(samples) => samples.iter().map(|&v| ((u32::from(v) + 128) / 257) as u8).collect(),
+        };
+        RgbImage::from_raw(self.width as u32, self.height as u32, samples).unwrap_or_default()
+    }
+
+    /// Grey, H×W: `(0.299 R + 0.587 G + 0.114 B)/255` in f32; 16-bit samples are divided by 257 first, not rounded.
+    pub fn grey(&self) -> Array2<f32> {
+        let weigh = |[r, g, b]: [f32; 3]| (0.299 * r + 0.587 * g + 0.114 * b) / 255.0;
+        let values: Vec<f32> = match &self.samples {
+            Samples::Eight(samples) => {
+                samples.as_chunks::<3>().0.iter().map(|pixel| weigh(pixel.map(f32::from))).collect()
+            }
+            Samples::Sixteen(samples) => {
+                samples.as_chunks::<3>().0.iter().map(|pixel| weigh(pixel.map(|v| f32::from(v) / 257.0))).collect()
+            }
+        };
+        Array2::from_shape_vec((self.height, self.width), values).unwrap_or_default()
+    }
+
+    /// The part `[x0, x0 + width) × [y0, y0 + height)`.
+    ///
+    /// # Errors
+    /// [`PictureError::OutsidePicture`] when it does not lie in the picture or is empty.
+    pub fn crop(&self, x0: usize, y0: usize, width: usize, height: usize) -> Result<Self, PictureError> {
+        let (x1, y1) = (x0.saturating_add(width), y0.saturating_add(height));
+        if width == 0 || height == 0 || x1 > self.width || y1 > self.height {
+            let (whole_width, whole_height) = (self.width, self.height);
+            return Err(PictureError::OutsidePicture { x0, x1, y0, y1, width: whole_width, height: whole_height });
+        }
+        fn rows<T: Copy>(samples: &[T], stride: usize, x: (usize, usize), y: (usize, usize)) -> Vec<T> {
+            (y.0..y.1).flat_map(|row| samples[3 * (row * stride + x.0)..3 * (row * stride + x.1)].to_vec()).collect()
+        }
+        let samples = match &self.samples {
+            Samples::Eight(samples) => Samples::Eight(rows(samples, self.width, (x0, x1), (y0, y1))),
+            Samples::Sixteen(samples) => Samples::Sixteen(rows(samples, self.width, (x0, x1), (y0, y1))),
+        };
+        Ok(Self { width, height, samples })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grey_is_the_formula_and_sixteen_bits_are_not_rounded() {
+        let eight = Picture::from_rgb8(1, 2, vec![10, 20, 30, 255, 255, 255]).unwrap();
+        assert!((eight.grey()[(0, 0)] - (2.99 + 11.74 + 3.42) / 255.0).abs() < 1e-7);
+        let sixteen = Picture::from_rgb16(1, 1, vec![257 * 7 + 100; 3]).unwrap();
+        let expected = (257.0 * 7.0 + 100.0) / 257.0 / 255.0;
+        assert!((sixteen.grey()[(0, 0)] - expected).abs() < 1e-7);
+        assert_eq!(sixteen.rgb8().get_pixel(0, 0).0, [7; 3]);
+        assert_eq!(Picture::from_rgb16(1, 1, vec![65535, 0, 257]).unwrap().rgb8().get_pixel(0, 0).0, [255, 0, 1]);
+    }
+
+    #[test]
+    fn parts_are_cut_and_must_lie_inside() {
+        let samples: Vec<u8> = (0..4 * 3 * 3).collect();
+        let picture = Picture::from_rgb8(4, 3, samples).unwrap();
+        let part = picture.crop(1, 1, 2, 2).unwrap();
+        assert_eq!(part.rgb8().get_pixel(0, 0), picture.rgb8().get_pixel(1, 1));
+        assert_eq!(part.rgb8().get_pixel(1, 1), picture.rgb8().get_pixel(2, 2));
+        for (x, y, w, h) in [(3, 0, 2, 1), (0, 3, 1, 1), (0, 0, 0, 1), (usize::MAX, 0, 2, 1)] {
+            assert!(matches!(picture.crop(x, y, w, h), Err(PictureError::OutsidePicture { .. })));
+        }
+        assert!(Picture::from_rgb8(0, 0, vec![]).is_err());
+        assert!(Picture::from_rgb8(2, 2, vec![0; 11]).is_err());
+    }
+}

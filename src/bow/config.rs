@@ -1,0 +1,442 @@
+//! Every setting of a Bag-of-Words classifier: what was typed ([`Configuration`]) and what was checked ([`Settings`]).
+//!
+//! The same structure is the TOML file, the `config` of a model file (as JSON) and what `--print-config` writes. Only
+//! [`Settings`] reaches working code.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::features::{Family, ZeroRule, dense_sift::Window};
+use super::score::kernel::KernelKind;
+use super::words::cells::CellLayout;
+use super::words::mapping::MappingKind;
+use super::words::pooling::PoolingKind;
+use super::words::vocabulary::{Engine, Start};
+use crate::explanation::BiasMode;
+use crate::heatmap::{Palette, Scale};
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Configuration {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The channels: each its own descriptor, vocabulary, mapping, pooling and kernel.
+    pub channel: Vec<ChannelConfig>,
+    /// The classifier.
+    pub svm: SvmConfig,
+    /// What happens to pictures before anything else.
+    pub picture: PictureConfig,
+    /// How decisions are explained and drawn.
+    pub explain: ExplainConfig,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            channel: vec![ChannelConfig::default()],
+            svm: SvmConfig::default(),
+            picture: PictureConfig::default(),
+            explain: ExplainConfig::default(),
+        }
+    }
+}
+
+/// One channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChannelConfig {
+    /// Pixels → local features.
+    pub descriptor: DescriptorConfig,
+    /// The visual words.
+    pub vocabulary: VocabularyConfig,
+    /// Local features → word weights.
+    pub mapping: MappingConfig,
+    /// Word weights → histogram.
+    pub pooling: PoolingConfig,
+    /// γ of `x ← x^γ` before the L1 normalisation.
+    pub power: f64,
+    /// How alike two histograms are.
+    pub kernel: KernelConfig,
+    /// β before normalisation.
+    pub weight: f64,
+}
+
+impl Default for ChannelConfig {
+    fn default() -> Self {
+        Self {
+            descriptor: DescriptorConfig::default(),
+            vocabulary: VocabularyConfig::default(),
+            mapping: MappingConfig::default(),
+            pooling: PoolingConfig::default(),
+            power: 0.5,
+            kernel: KernelConfig::default(),
+            weight: 1.0,
+        }
+    }
+}
+
+/// Dense local features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DescriptorConfig {
+    /// The family.
+    pub family: Family,
+    /// Bin sizes in pixels; a descriptor is 4 bins wide.
+    pub sizes: Vec<usize>,
+    /// Distance of neighbours in pixels.
+    pub step: usize,
+    /// How the pixels of a bin are weighted.
+    pub window: Window,
+    /// Whether to apply RootSIFT.
+    pub rootsift: bool,
+    /// What becomes of features without contrast.
+    pub zero: ZeroRule,
+}
+
+impl Default for DescriptorConfig {
+    fn default() -> Self {
+        Self {
+            family: Family::DenseSift,
+            sizes: vec![4, 6, 8, 10],
+            step: 4,
+            window: Window::Flat,
+            rootsift: true,
+            zero: ZeroRule::Drop,
+        }
+    }
+}
+
+/// k-means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VocabularyConfig {
+    /// Number of words K.
+    pub words: usize,
+    /// Training descriptors in all, the same number from every training picture.
+    pub sample: usize,
+    /// Iterations at most.
+    pub max_iter: usize,
+    /// How the first words are chosen.
+    pub start: Start,
+    /// Which implementation runs.
+    pub engine: Engine,
+}
+
+impl Default for VocabularyConfig {
+    fn default() -> Self {
+        Self { words: 1000, sample: 200_000, max_iter: 25, start: Start::Random, engine: Engine::Lloyd }
+    }
+}
+
+/// A mapping; `neighbours` and `base` count where the kind uses them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MappingConfig {
+    /// The kind.
+    pub kind: MappingKind,
+    /// Nearest words a feature (soft, rank).
+    pub neighbours: usize,
+    /// Base of the falling weights (rank).
+    pub base: f64,
+}
+
+impl Default for MappingConfig {
+    fn default() -> Self {
+        Self { kind: MappingKind::Hard, neighbours: 8, base: 2.4 }
+    }
+}
+
+/// Pooling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PoolingConfig {
+    /// The kind.
+    pub kind: PoolingKind,
+    /// Pyramid cells.
+    pub cells: CellLayout,
+}
+
+impl Default for PoolingConfig {
+    fn default() -> Self {
+        Self { kind: PoolingKind::Mean, cells: CellLayout::pyramid() }
+    }
+}
+
+/// A kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KernelConfig {
+    /// The kind.
+    pub kind: KernelKind,
+}
+
+impl Default for KernelConfig {
+    fn default() -> Self {
+        Self { kind: KernelKind::Hik }
+    }
+}
+
+crate::closed_set! {
+    /// How the classes' errors are weighed.
+    pub enum ClassWeight as "class weight" {
+        /// All alike.
+        None = "none",
+        /// C_i ∝ 1/class frequency.
+        Balanced = "balanced",
+    }
+}
+
+/// C: chosen by validation, or given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cost {
+    /// The smallest of the grid 10^−2 … 10^3 (half decades) within 1e-4 of the best mean AP on the validation split.
+    Validate,
+    /// This one.
+    Fixed(f64),
+}
+
+impl Serialize for Cost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Cost::Validate => serializer.serialize_str("validate"),
+            Cost::Fixed(c) => serializer.serialize_f64(*c),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Cost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Number(f64),
+            Text(String),
+        }
+        match Either::deserialize(deserializer) {
+            Ok(Either::Number(c)) => Ok(Cost::Fixed(c)),
+            Ok(Either::Text(text)) => text.parse().map_err(serde::de::Error::custom),
+            Err(_) => Err(serde::de::Error::custom(CostError { found: "neither".to_string() })),
+        }
+    }
+}
+
+/// A text that names no C.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("\"c\" must be \"validate\" or a positive number, got \"{found}\"")]
+pub struct CostError {
+    /// What was given.
+    pub found: String,
+}
+
+impl std::str::FromStr for Cost {
+    type Err = CostError;
+
+    fn from_str(text: &str) -> Result<Self, CostError> {
+        match text {
+            "validate" => Ok(Cost::Validate),
+            _ => text.parse().map(Cost::Fixed).map_err(|_| CostError { found: text.to_string() }),
+        }
+    }
+}
+
+/// The classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SvmConfig {
+    /// C.
+    pub c: Cost,
+    /// Whether validation chooses one C for each category instead of one for all.
+    pub c_per_category: bool,
+    /// KKT violation at which the solver stops.
+    pub tolerance: f64,
+    /// How the classes' errors are weighed.
+    pub class_weight: ClassWeight,
+}
+
+impl Default for SvmConfig {
+    fn default() -> Self {
+        Self { c: Cost::Validate, c_per_category: false, tolerance: 1e-3, class_weight: ClassWeight::None }
+    }
+}
+
+/// Preparation of pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct PictureConfig {
+    /// Longer side in pixels at most; 0: as it is.
+    pub max_side: usize,
+}
+
+/// Explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExplainConfig {
+    /// Where the bias goes.
+    pub bias: BiasMode,
+    /// What the colours' ends stand for.
+    pub scale: Scale,
+    /// The colours.
+    pub palette: Palette,
+}
+
+impl Default for ExplainConfig {
+    fn default() -> Self {
+        Self { bias: BiasMode::Spread, scale: Scale::Picture, palette: Palette::Jet }
+    }
+}
+
+/// Faults of a configuration, all of them together.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}", faults.join("; "))]
+pub struct ConfigError {
+    /// One sentence a fault, with its key.
+    pub faults: Vec<String>,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Settings(Configuration);
+
+impl std::ops::Deref for Settings {
+    type Target = Configuration;
+
+    fn deref(&self) -> &Configuration {
+        &self.0
+    }
+}
+
+impl Settings {
+    /// The settings with another way to explain, checked again.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn with_explain(&self, explain: ExplainConfig) -> Result<Self, ConfigError> {
+        Configuration { explain, ..self.0.clone() }.check()
+    }
+}
+
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn require(&mut self, holds: bool, key: &str, allowed: &str, found: impl std::fmt::Display) {
+        if !holds {
+            self.0.push(format!("\"{key}\" must be {allowed}, got {found}"));
+        }
+    }
+}
+
+impl Configuration {
+    /// Checks every setting and reports all faults together.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with one sentence a fault.
+    pub fn check(self) -> Result<Settings, ConfigError> {
+        let mut faults = Faults(Vec::new());
+        faults.require(!self.channel.is_empty(), "channel", "at least one channel", "none");
+        faults.require(self.channel.len() <= 64, "channel", "at most 64 channels", self.channel.len());
+        for (u, channel) in self.channel.iter().enumerate() {
+            channel.check(&format!("channel.{u}"), &mut faults);
+        }
+        let weight: f64 = self.channel.iter().map(|channel| channel.weight).sum();
+        faults.require(weight.is_finite() && weight > 0.0, "channel.*.weight", "positive in sum", weight);
+        if let Cost::Fixed(c) = self.svm.c {
+            faults.require(c.is_finite() && c > 0.0, "svm.c", "\"validate\" or a positive number", c);
+        }
+        let tolerance = self.svm.tolerance;
+        faults.require(tolerance > 0.0 && tolerance < 1.0, "svm.tolerance", "between 0 and 1", tolerance);
+        let side = self.picture.max_side;
+        faults.require(side == 0 || side >= 16, "picture.max_side", "0 or at least 16", side);
+        if faults.0.is_empty() { Ok(Settings(self)) } else { Err(ConfigError { faults: faults.0 }) }
+    }
+}
+
+impl ChannelConfig {
+    fn check(&self, at: &str, faults: &mut Faults) {
+        let key = |name: &str| format!("{at}.{name}");
+        let sizes = &self.descriptor.sizes;
+        let text = format!("{sizes:?}");
+        let different = sizes.iter().collect::<std::collections::HashSet<_>>().len() == sizes.len();
+        faults.require(
+            !sizes.is_empty() && sizes.len() <= 32 && different && sizes.iter().all(|size| (1..=512).contains(size)),
+            &key("descriptor.sizes"),
+            "1 to 32 different bin sizes of 1 to 512 pixels",
+            text,
+        );
+        let step = self.descriptor.step;
+        faults.require((1..=512).contains(&step), &key("descriptor.step"), "1 to 512 pixels", step);
+        let words = self.vocabulary.words;
+        faults.require((1..=1_000_000).contains(&words), &key("vocabulary.words"), "1 to 1000000", words);
+        let sample = self.vocabulary.sample;
+        faults.require(
+            sample >= words && sample <= 100_000_000,
+            &key("vocabulary.sample"),
+            "at least the number of words and at most 100000000",
+            sample,
+        );
+        let iterations = self.vocabulary.max_iter;
+        faults.require((1..=10_000).contains(&iterations), &key("vocabulary.max_iter"), "1 to 10000", iterations);
+        let neighbours = self.mapping.neighbours;
+        let hard = self.mapping.kind == MappingKind::Hard;
+        faults.require(
+            hard || (1..=words.min(256)).contains(&neighbours),
+            &key("mapping.neighbours"),
+            "1 to the number of words, at most 256",
+            neighbours,
+        );
+        let base = self.mapping.base;
+        faults.require(base.is_finite() && base > 1.0, &key("mapping.base"), "above 1", base);
+        let power = self.power;
+        faults.require(power.is_finite() && power > 0.0 && power <= 4.0, &key("power"), "above 0 and at most 4", power);
+        let weight = self.weight;
+        faults.require(weight.is_finite() && weight >= 0.0, &key("weight"), "0 or more", weight);
+    }
+
+    /// Dimensions of the channel's histogram.
+    pub fn dimensions(&self) -> usize {
+        self.vocabulary.words * self.pooling.cells.len()
+    }
+
+    /// Words a local feature.
+    pub fn neighbours(&self) -> usize {
+        if self.mapping.kind == MappingKind::Hard { 1 } else { self.mapping.neighbours }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_and_survives_both_forms() {
+        let configuration = Configuration::default();
+        assert!(configuration.clone().check().is_ok());
+        let toml = toml::to_string(&configuration).unwrap();
+        assert_eq!(toml::from_str::<Configuration>(&toml).unwrap(), configuration);
+        let json = serde_json::to_string(&configuration).unwrap();
+        assert_eq!(serde_json::from_str::<Configuration>(&json).unwrap(), configuration);
+        assert_eq!(toml::from_str::<Configuration>("").unwrap(), configuration);
+    }
+
+    #[test]
+    fn all_faults_come_together_and_name_key_range_and_value() {
+        let mut configuration = Configuration::default();
+        configuration.channel[0].vocabulary.words = 0;
+        configuration.channel[0].descriptor.sizes = vec![4, 4];
+        configuration.svm.c = Cost::Fixed(-1.0);
+        configuration.svm.tolerance = f64::NAN;
+        let text = configuration.check().unwrap_err().to_string();
+        for part in ["vocabulary.words\" must be 1 to 1000000, got 0", "sizes", "[4, 4]", "svm.c", "-1", "NaN"] {
+            assert!(text.contains(part), "{part} is missing in: {text}");
+        }
+    }
+
+    #[test]
+    fn c_is_a_word_or_a_number() {
+        let read = |text: &str| toml::from_str::<SvmConfig>(text);
+        assert_eq!(read("c = \"validate\"").unwrap().c, Cost::Validate);
+        assert_eq!(read("c = 10").unwrap().c, Cost::Fixed(10.0));
+        assert!(read("c = \"valdate\"").unwrap_err().to_string().contains("valdate"));
+    }
+}

@@ -1,0 +1,144 @@
+//! The trace of an explanation: every layer's numbers in one open file, so that anyone can recompute it.
+
+use ndarray::Array2;
+
+use super::BagOfWords;
+use super::channel::Encoded;
+use crate::explanation::Query;
+use crate::format::container::{Container, ContainerError, Reader, Values};
+use crate::ledger::Ledger;
+
+/// Format name in the metadata.
+pub const FORMAT: &str = "bowsight-trace";
+/// Format version in the metadata.
+pub const VERSION: &str = "1";
+
+/// What the way back found.
+pub(super) struct Layers<'a> {
+    pub(super) r3: &'a [Vec<f64>],
+    pub(super) r2: &'a [Vec<f64>],
+    pub(super) relevance: &'a Array2<f64>,
+    pub(super) ledger: &'a Ledger,
+}
+
+/// The trace, but for the picture's and the model's names, which only the caller knows.
+pub(super) fn trace(
+    model: &BagOfWords,
+    query: &Query,
+    encoded: &[Encoded],
+    layers: &Layers<'_>,
+    image: Option<&image::RgbImage>,
+) -> Container {
+    let mut container = Container::default();
+    let categories = &model.training.categories;
+    let against = query.against.map_or(String::new(), |other| categories[other].clone());
+    let ledger = serde_json::to_string(layers.ledger).unwrap_or_default();
+    for (key, value) in [
+        ("format", FORMAT.to_string()),
+        ("version", VERSION.to_string()),
+        ("category", categories[query.category].clone()),
+        ("against", against),
+        ("bias", query.bias.name().to_string()),
+        ("decomposition", "exact".to_string()),
+        ("ledger", ledger),
+        ("tiles", String::new()),
+    ] {
+        container.metadata.insert(key.to_string(), value);
+    }
+    let (height, width) = layers.relevance.dim();
+    container.insert("score", &[1], Values::F64(vec![layers.ledger.score]));
+    container.insert("relevance", &[height, width], Values::F64(layers.relevance.iter().copied().collect()));
+    for (u, (channel, encoded)) in model.channels.iter().zip(encoded).enumerate() {
+        let name = |tensor: &str| format!("channels.{u}.{tensor}");
+        let n = encoded.numbers.len();
+        let k = encoded.assignment.neighbours;
+        let supports = channel.encoder.supports(encoded).flat_map(|r| [r.x0, r.y0, r.x1, r.y1].map(|v| v as i32));
+        container.insert(name("supports"), &[n, 4], Values::I32(supports.collect()));
+        let centres = encoded.positions().flat_map(|position| {
+            let (x, y) = position.centre();
+            [x, y]
+        });
+        container.insert(name("centres"), &[n, 2], Values::F32(centres.collect()));
+        container.insert(name("words"), &[n, k], Values::U32(encoded.assignment.words.clone()));
+        container.insert(name("weights"), &[n, k], Values::F32(encoded.assignment.weights.clone()));
+        let cells: Vec<u32> = encoded.cells.rectangles().iter().flat_map(|r| [r.x0, r.y0, r.x1, r.y1]).collect();
+        container.insert(name("cells"), &[cells.len() / 4, 4], Values::U32(cells));
+        let dimensions = encoded.histogram.len();
+        container.insert(name("histogram"), &[dimensions], Values::F32(encoded.histogram.clone()));
+        container.insert(name("r3"), &[dimensions], Values::F64(layers.r3[u].clone()));
+        container.insert(name("r2"), &[n], Values::F64(layers.r2[u].clone()));
+        if let Some(descriptors) = &encoded.descriptors {
+            let shape = [descriptors.nrows(), descriptors.ncols()];
+            container.insert(name("descriptors"), &shape, Values::F32(descriptors.iter().copied().collect()));
+        }
+    }
+    if let Some(image) = image {
+        container.insert("image", &[height, width, 3], Values::U8(image.as_raw().clone()));
+    }
+    container
+}
+
+/// Why a trace could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The container is damaged or lacks something.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// It is no trace.
+    #[error("\"format\" must be \"{FORMAT}\", found \"{found}\"")]
+    Format {
+        /// What the file says.
+        found: String,
+    },
+    /// It is a trace of a newer program.
+    #[error("trace version must be \"{VERSION}\", found \"{found}\": it was written by a newer program")]
+    Version {
+        /// What the file says.
+        found: String,
+    },
+    /// The ledger is no ledger.
+    #[error("the trace's ledger is malformed")]
+    Ledger(#[from] serde_json::Error),
+}
+
+/// What a trace says about its explanation as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceSummary {
+    /// f.
+    pub score: f64,
+    /// R1, H×W.
+    pub relevance: Array2<f64>,
+    /// Where every part of the score went.
+    pub ledger: Ledger,
+}
+
+/// Reads a trace's outer layers, checking format, version, shapes and that every number is finite.
+///
+/// # Errors
+/// [`TraceError`].
+pub fn read(bytes: &[u8]) -> Result<TraceSummary, TraceError> {
+    let reader = Reader::new(bytes)?;
+    let format = reader.metadata("format")?;
+    if format != FORMAT {
+        return Err(TraceError::Format { found: format.to_string() });
+    }
+    let version = reader.metadata("version")?;
+    if version != VERSION {
+        return Err(TraceError::Version { found: version.to_string() });
+    }
+    let ledger: Ledger = serde_json::from_str(reader.metadata("ledger")?)?;
+    let score = reader.finite_f64s("score", &[1])?;
+    let shape = reader.shape("relevance")?;
+    let values = reader.finite_f64s("relevance", &shape)?;
+    let relevance = match shape[..] {
+        [height, width] => Array2::from_shape_vec((height, width), values).ok(),
+        _ => None,
+    };
+    let relevance = relevance.ok_or_else(|| ContainerError::WrongShape {
+        name: "relevance".to_string(),
+        expected: "height×width".to_string(),
+        found: format!("{} axes", shape.len()),
+    })?;
+    Ok(TraceSummary { score: score[0], relevance, ledger })
+}

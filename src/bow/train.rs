@@ -1,0 +1,612 @@
+//! Training: sample descriptors → vocabularies → histograms → Gram matrix → C → one SVM a category.
+
+use std::collections::{BTreeMap, BinaryHeap};
+
+use linfa::ParamGuard;
+use linfa::traits::Fit;
+use ndarray::{Array2, ArrayView2};
+use rand::Rng;
+use rayon::prelude::*;
+
+use super::channel::Encoder;
+use super::config::{ChannelConfig, ClassWeight, Cost, Settings};
+use super::features::{self, FeatureFamily};
+use super::score::gram::{gram, variance};
+use super::score::svm::{self, Problem, Solution};
+use super::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams};
+use super::{BagOfWords, FittedChannel, GridPoint, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
+use crate::dataset::{Dataset, DatasetError};
+use crate::evaluate::average_precision;
+use crate::numeric::random::stream;
+use crate::picture::{DecodeOptions, Picture};
+use crate::progress::Progress;
+
+/// C of the grid: 10^−2 … 10^3 in half decades.
+fn cost_grid() -> Vec<f64> {
+    (-4..=6).map(|half: i32| 10f64.powf(f64::from(half) / 2.0)).collect()
+}
+
+/// A C within this of the best mean AP is as good, and the smallest such is taken.
+const COST_MARGIN: f64 = 1e-4;
+
+/// Why a training failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The data set can't be trained on.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// No vocabulary.
+    #[error("channel {channel}: no vocabulary can be learnt")]
+    Vocabulary {
+        /// The channel's index.
+        channel: usize,
+        /// Why.
+        source: VocabularyError,
+    },
+    /// All pictures failed.
+    #[error("none of the {pictures} pictures of \"{split}\" can be used")]
+    NoPictures {
+        /// The split.
+        split: String,
+        /// How many pictures it has.
+        pictures: usize,
+    },
+    /// The kernel tells no picture from another.
+    #[error("channel {channel}: all training histograms are equal")]
+    NoVariance {
+        /// The channel's index.
+        channel: usize,
+    },
+    /// After leaving out unusable pictures, a category has only one kind of label.
+    #[error(
+        "category \"{category}\" has {positives} positive and {negatives} negative pictures that can be used in \"{split}\", both must be at least 1"
+    )]
+    OneClass {
+        /// The category.
+        category: String,
+        /// The split.
+        split: String,
+        /// Its usable positives.
+        positives: usize,
+        /// Its usable negatives.
+        negatives: usize,
+    },
+    /// C is to be validated and there is nothing to validate on.
+    #[error("no category has positives in both \"{fit}\" and \"{validate}\" to choose C by")]
+    NothingToValidate {
+        /// Split to fit on.
+        fit: String,
+        /// Split to validate on.
+        validate: String,
+    },
+}
+
+/// The pictures to train on.
+#[derive(Debug)]
+pub struct TrainingData {
+    /// The split of the final fit, and of the vocabulary.
+    pub split: Dataset,
+    /// The splits to choose C by: fitted on the first, scored on the second; of the same categories.
+    pub validation: Option<(Dataset, Dataset)>,
+}
+
+/// A picture that could not be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// The picture's id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Trains a classifier; pictures that can't be used are left out and returned beside it.
+///
+/// The result is a function of pictures, labels and settings: not of threads, time or order of work.
+///
+/// # Errors
+/// [`TrainError`]; data that can't work are refused before any picture is opened.
+pub fn train(
+    settings: &Settings,
+    data: &TrainingData,
+    progress: &dyn Progress,
+) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
+    data.split.require_positives()?;
+    let data_digest = data.split.digest()?;
+    let pool = Pool::new(data);
+
+    let (vocabularies, records) = learn_vocabularies(settings, &data.split, progress)?;
+    let encoders: Vec<Encoder> = settings
+        .channel
+        .iter()
+        .zip(vocabularies)
+        .map(|(config, vocabulary)| {
+            let needed = config.mapping.kind.needs_variance();
+            let variance = if needed { vocabulary.mean_squared_distance.max(1e-12) } else { 1.0 };
+            Encoder::new(config.clone(), vocabulary.nearest().clone(), variance)
+        })
+        .collect();
+    let (usable, histograms, left_out) = encode_pool(settings, &encoders, &pool, progress);
+    let splits = Splits::new(data, &usable);
+    if splits.fit_final.rows.is_empty() {
+        return Err(TrainError::NoPictures { split: data.split.split.clone(), pictures: data.split.pictures.len() });
+    }
+
+    progress.begin("kernels", encoders.len());
+    let grams: Vec<Array2<f32>> = encoders
+        .iter()
+        .zip(&histograms)
+        .map(|(encoder, histograms)| {
+            let matrix = gram(encoder.config.kernel.kind.kernel(), histograms.view());
+            progress.step();
+            matrix
+        })
+        .collect();
+    progress.end();
+
+    let (costs, validation) = match (settings.svm.c, &splits.validation) {
+        (Cost::Fixed(c), _) => (vec![c; data.split.categories.len()], None),
+        (Cost::Validate, None) => {
+            let name = || data.split.split.clone();
+            return Err(TrainError::NothingToValidate { fit: name(), validate: name() });
+        }
+        (Cost::Validate, Some((fit, validate))) => {
+            let (costs, validation) = choose_cost(settings, &grams, fit, validate, progress)?;
+            (costs, Some(validation))
+        }
+    };
+
+    let categories = &data.split.categories;
+    for (category, name) in categories.iter().enumerate() {
+        let count = |sign: i8| splits.fit_final.labels.iter().filter(|labels| labels[category] == sign).count();
+        if count(1) == 0 || count(-1) == 0 {
+            return Err(TrainError::OneClass {
+                category: name.clone(),
+                split: data.split.split.clone(),
+                positives: count(1),
+                negatives: count(-1),
+            });
+        }
+    }
+    let betas = betas(settings);
+    let scales = scales(&grams, &splits.fit_final.rows)?;
+    let matrix = combine(&grams, &betas, &scales, &splits.fit_final.rows, &splits.fit_final.rows);
+    progress.begin("classifiers", categories.len());
+    let fits: Vec<CategoryFit> = (0..categories.len())
+        .into_par_iter()
+        .map(|category| {
+            let fit = fit_category(settings, matrix.view(), &splits.fit_final.labels, category, costs[category], None);
+            progress.step();
+            fit
+        })
+        .collect();
+    progress.end();
+
+    let part = &splits.fit_final;
+    let support = support_pictures(&fits, part.rows.len());
+    let training = TrainingRecord {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        seed: settings.seed,
+        data_digest,
+        split: data.split.split.clone(),
+        pictures: part.ids.clone(),
+        left_out: left_out.iter().map(|picture| picture.id.clone()).collect(),
+        categories: categories.clone(),
+        support_pictures: support.iter().map(|&i| part.ids[i].clone()).collect(),
+        validation,
+        vocabularies: records,
+        solvers: categories.iter().zip(&fits).map(|(category, fit)| fit.record(category)).collect(),
+    };
+    let shape = (categories.len(), support.len());
+    let rows: Vec<usize> = support.iter().map(|&i| part.rows[i]).collect();
+    let channels = encoders
+        .into_iter()
+        .zip(&histograms)
+        .zip(betas.iter().zip(&scales))
+        .map(|((encoder, histograms), (&beta, &kernel_scale))| FittedChannel {
+            encoder,
+            histograms: histograms.select(ndarray::Axis(0), &rows),
+            kernel_scale,
+            beta,
+        })
+        .collect();
+    let model = BagOfWords {
+        settings: settings.clone(),
+        training,
+        channels,
+        dual: Array2::from_shape_fn(shape, |(category, i)| fits[category].solution.dual[support[i]]),
+        bias: fits.iter().map(|fit| fit.solution.bias).collect(),
+        train_scores: Array2::from_shape_fn(shape, |(category, i)| {
+            fits[category].solution.score(matrix.row(support[i]))
+        }),
+        labels: Array2::from_shape_fn(shape, |(category, i)| part.labels[support[i]][category]),
+    };
+    Ok((model, left_out))
+}
+
+/// Every picture that training looks at, once, whatever splits it is in.
+struct Pool<'a> {
+    dataset: &'a Dataset,
+    entries: Vec<&'a crate::dataset::Entry>,
+}
+
+impl<'a> Pool<'a> {
+    fn new(data: &'a TrainingData) -> Self {
+        let mut by_path = BTreeMap::new();
+        let datasets =
+            [Some(&data.split), data.validation.as_ref().map(|v| &v.0), data.validation.as_ref().map(|v| &v.1)];
+        for entry in datasets.into_iter().flatten().flat_map(|dataset| &dataset.pictures) {
+            by_path.entry(entry.path.as_str()).or_insert(entry);
+        }
+        Self { dataset: &data.split, entries: by_path.into_values().collect() }
+    }
+}
+
+/// The pictures of one split among the usable ones of the pool: rows of the Gram matrix, and their labels.
+struct Part {
+    name: String,
+    ids: Vec<String>,
+    rows: Vec<usize>,
+    labels: Vec<Vec<i8>>,
+}
+
+struct Splits {
+    fit_final: Part,
+    validation: Option<(Part, Part)>,
+}
+
+impl Splits {
+    fn new(data: &TrainingData, usable: &BTreeMap<String, usize>) -> Self {
+        let part = |dataset: &Dataset| {
+            let mut part = Part { name: dataset.split.clone(), ids: Vec::new(), rows: Vec::new(), labels: Vec::new() };
+            for entry in &dataset.pictures {
+                if let Some(&row) = usable.get(&entry.path) {
+                    part.ids.push(entry.id.clone());
+                    part.rows.push(row);
+                    part.labels.push(entry.labels.clone());
+                }
+            }
+            part
+        };
+        Self {
+            fit_final: part(&data.split),
+            validation: data.validation.as_ref().map(|(fit, validate)| (part(fit), part(validate))),
+        }
+    }
+}
+
+fn decode_options(settings: &Settings) -> DecodeOptions {
+    DecodeOptions { max_side: settings.picture.max_side, ..DecodeOptions::default() }
+}
+
+/// The vocabulary of every channel, from the same number of descriptors of every picture.
+fn learn_vocabularies(
+    settings: &Settings,
+    dataset: &Dataset,
+    progress: &dyn Progress,
+) -> Result<(Vec<Vocabulary>, Vec<VocabularyRecord>), TrainError> {
+    let families: Vec<Box<dyn FeatureFamily>> =
+        settings.channel.iter().map(|channel| features::family(&channel.descriptor)).collect();
+    let options = decode_options(settings);
+    progress.begin("sampling descriptors", dataset.pictures.len());
+    let samples: Vec<Option<Vec<Vec<f32>>>> = dataset
+        .pictures
+        .par_iter()
+        .map(|entry| {
+            // A bad picture is reported when the histograms are made; here it just gives nothing.
+            let sample = Picture::open(&dataset.file(entry), &options).ok().map(|picture| {
+                let channels = settings.channel.iter().zip(&families).enumerate();
+                channels
+                    .map(|(u, (config, family))| {
+                        let per_picture = config.vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
+                        let name = format!("sample/{u}/{}", entry.id);
+                        sample_descriptors(family.as_ref(), &picture, per_picture, settings.seed, &name)
+                    })
+                    .collect()
+            });
+            progress.step();
+            sample
+        })
+        .collect();
+    progress.end();
+    let mut vocabularies = Vec::new();
+    let mut records = Vec::new();
+    progress.begin("learning words", settings.channel.len());
+    for (u, (config, family)) in settings.channel.iter().zip(&families).enumerate() {
+        let values: Vec<f32> = samples.iter().flatten().flat_map(|channels| channels[u].iter().copied()).collect();
+        let rows = values.len() / family.width();
+        let descriptors = Array2::from_shape_vec((rows, family.width()), values).unwrap_or_default();
+        let vocabulary = learn(config, settings.seed, u, descriptors)
+            .map_err(|source| TrainError::Vocabulary { channel: u, source })?;
+        records.push(VocabularyRecord {
+            sample: rows,
+            iterations: vocabulary.iterations.len(),
+            converged: vocabulary.converged,
+            mean_squared_distance: vocabulary.mean_squared_distance,
+        });
+        vocabularies.push(vocabulary);
+        progress.step();
+    }
+    progress.end();
+    Ok((vocabularies, records))
+}
+
+fn learn(
+    config: &ChannelConfig,
+    seed: u64,
+    channel: usize,
+    sample: Array2<f32>,
+) -> Result<Vocabulary, VocabularyError> {
+    let settings = &config.vocabulary;
+    // Channels alike but for their place still learn words of their own.
+    VocabularyParams::new(settings.words, seed.wrapping_add((channel as u64) << 32))
+        .max_iter(settings.max_iter)
+        .engine(settings.engine)
+        .start(settings.start)
+        .check()?
+        .fit(&linfa::DatasetBase::from(sample))
+}
+
+/// `count` of the picture's descriptors, drawn without replacement: those with the smallest of random priorities.
+fn sample_descriptors(family: &dyn FeatureFamily, picture: &Picture, count: usize, seed: u64, name: &str) -> Vec<f32> {
+    let grid = family.grid(picture.width(), picture.height());
+    let mut random = stream(seed, name);
+    let mut next_number = 0;
+    // A heap of the chosen, the largest priority on top, each with its place in `chosen`.
+    let mut heap: BinaryHeap<(u64, u32, usize)> = BinaryHeap::new();
+    let width = family.width();
+    let mut chosen: Vec<f32> = Vec::new();
+    family.extract(picture, &grid, &mut |strip| {
+        for (&number, descriptor) in strip.numbers.iter().zip(strip.descriptors.rows()) {
+            let mut priority = 0;
+            // One draw a place of the grid, kept or not: dropping features does not shift the others' luck.
+            while next_number <= number {
+                priority = random.next_u64();
+                next_number += 1;
+            }
+            let slot = if heap.len() < count {
+                chosen.resize(chosen.len() + width, 0.0);
+                heap.len()
+            } else if let Some(&(largest, _, slot)) = heap.peek()
+                && priority < largest
+            {
+                heap.pop();
+                slot
+            } else {
+                continue;
+            };
+            heap.push((priority, number, slot));
+            for (target, value) in chosen[slot * width..].iter_mut().zip(descriptor) {
+                *target = *value;
+            }
+        }
+    });
+    let mut order: Vec<(u32, usize)> = heap.into_iter().map(|(_, number, slot)| (number, slot)).collect();
+    order.sort_unstable();
+    order.into_iter().flat_map(|(_, slot)| chosen[slot * width..(slot + 1) * width].iter().copied()).collect()
+}
+
+/// Histograms of every usable picture of the pool, a matrix a channel; path → row; and the unusable ones.
+fn encode_pool(
+    settings: &Settings,
+    encoders: &[Encoder],
+    pool: &Pool<'_>,
+    progress: &dyn Progress,
+) -> (BTreeMap<String, usize>, Vec<Array2<f32>>, Vec<LeftOut>) {
+    let options = decode_options(settings);
+    progress.begin("histograms", pool.entries.len());
+    let encoded: Vec<Result<Vec<Vec<f32>>, String>> = pool
+        .entries
+        .par_iter()
+        .map(|entry| {
+            let result = Picture::open(&pool.dataset.file(entry), &options)
+                .map_err(|error| crate::error::chain(&error))
+                .and_then(|picture| {
+                    let encoded: Vec<_> = encoders.iter().map(|encoder| encoder.encode(&picture, false)).collect();
+                    if encoded.iter().all(|channel| channel.grid.is_empty()) {
+                        let (width, height) = (picture.width(), picture.height());
+                        return Err(format!("no local features: {width}×{height} is too small"));
+                    }
+                    Ok(encoded.into_iter().map(|channel| channel.histogram).collect())
+                });
+            progress.step();
+            result
+        })
+        .collect();
+    progress.end();
+    let mut usable = BTreeMap::new();
+    let mut left_out = Vec::new();
+    let mut rows: Vec<Vec<f32>> = vec![Vec::new(); encoders.len()];
+    for (entry, result) in pool.entries.iter().zip(encoded) {
+        match result {
+            Ok(histograms) => {
+                usable.insert(entry.path.clone(), usable.len());
+                for (channel, histogram) in rows.iter_mut().zip(histograms) {
+                    channel.extend(histogram);
+                }
+            }
+            Err(reason) => {
+                progress.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
+                left_out.push(LeftOut { id: entry.id.clone(), reason });
+            }
+        }
+    }
+    let matrices = rows
+        .into_iter()
+        .zip(encoders)
+        .map(|(values, encoder)| {
+            Array2::from_shape_vec((usable.len(), encoder.config.dimensions()), values).unwrap_or_default()
+        })
+        .collect();
+    (usable, matrices, left_out)
+}
+
+/// β_u, summing to 1.
+fn betas(settings: &Settings) -> Vec<f64> {
+    let total: f64 = settings.channel.iter().map(|channel| channel.weight).sum();
+    settings.channel.iter().map(|channel| channel.weight / total).collect()
+}
+
+/// s_u over the training pictures `rows`.
+fn scales(grams: &[Array2<f32>], rows: &[usize]) -> Result<Vec<f64>, TrainError> {
+    grams
+        .iter()
+        .enumerate()
+        .map(|(channel, gram)| {
+            let scale = variance(gram.view(), rows);
+            if scale > 1e-12 { Ok(scale) } else { Err(TrainError::NoVariance { channel }) }
+        })
+        .collect()
+}
+
+/// `Σ_u (β_u/s_u) K_u` for `rows` × `columns`.
+fn combine(grams: &[Array2<f32>], betas: &[f64], scales: &[f64], rows: &[usize], columns: &[usize]) -> Array2<f32> {
+    Array2::from_shape_fn((rows.len(), columns.len()), |(i, j)| {
+        let place = (rows[i], columns[j]);
+        let channels = grams.iter().zip(betas).zip(scales);
+        channels.map(|((gram, beta), scale)| beta / scale * f64::from(gram[place])).sum::<f64>() as f32
+    })
+}
+
+/// A solved category: a of every training picture (0 for difficult ones).
+struct CategoryFit {
+    solution: Solution,
+    c: f64,
+    c_positive: f64,
+    c_negative: f64,
+    positives: usize,
+    negatives: usize,
+}
+
+impl CategoryFit {
+    fn record(&self, category: &str) -> SolverRecord {
+        SolverRecord {
+            category: category.to_string(),
+            c: self.c,
+            c_positive: self.c_positive,
+            c_negative: self.c_negative,
+            positives: self.positives,
+            negatives: self.negatives,
+            report: self.solution.report.clone(),
+        }
+    }
+}
+
+fn fit_category(
+    settings: &Settings,
+    matrix: ArrayView2<'_, f32>,
+    labels: &[Vec<i8>],
+    category: usize,
+    c: f64,
+    start: Option<&[f64]>,
+) -> CategoryFit {
+    let used: Vec<usize> = (0..labels.len()).filter(|&i| labels[i][category] != 0).collect();
+    let signs: Vec<f64> = used.iter().map(|&i| f64::from(labels[i][category])).collect();
+    let positives = signs.iter().filter(|sign| **sign > 0.0).count();
+    let negatives = signs.len() - positives;
+    let weight = |count: usize| match settings.svm.class_weight {
+        ClassWeight::None => c,
+        ClassWeight::Balanced => c * signs.len() as f64 / (2.0 * count.max(1) as f64),
+    };
+    let (c_positive, c_negative) = (weight(positives), weight(negatives));
+    let bounds: Vec<f64> = signs.iter().map(|sign| if *sign > 0.0 { c_positive } else { c_negative }).collect();
+    let start: Option<Vec<f64>> = start.map(|start| used.iter().map(|&i| start[i]).collect());
+    // Without difficult pictures the matrix is shared as it is.
+    let part = (used.len() < labels.len())
+        .then(|| Array2::from_shape_fn((used.len(), used.len()), |(i, j)| matrix[(used[i], used[j])]));
+    let mut solution = svm::solve(&Problem {
+        gram: part.as_ref().map_or_else(|| matrix.view(), |part| part.view()),
+        labels: &signs,
+        bounds: &bounds,
+        tolerance: settings.svm.tolerance,
+        start: start.as_deref(),
+    });
+    if part.is_some() {
+        let mut dual = vec![0.0; labels.len()];
+        for (&i, a) in used.iter().zip(&solution.dual) {
+            dual[i] = *a;
+        }
+        solution.dual = dual;
+    }
+    CategoryFit { solution, c, c_positive, c_negative, positives, negatives }
+}
+
+/// Mean AP (area) on the validation part for every C of the grid, and the C of every category.
+fn choose_cost(
+    settings: &Settings,
+    grams: &[Array2<f32>],
+    fit: &Part,
+    validate: &Part,
+    progress: &dyn Progress,
+) -> Result<(Vec<f64>, Validation), TrainError> {
+    let categories = fit.labels.first().map_or(0, Vec::len);
+    let betas = betas(settings);
+    let scales = scales(grams, &fit.rows)?;
+    let matrix = combine(grams, &betas, &scales, &fit.rows, &fit.rows);
+    let across = combine(grams, &betas, &scales, &validate.rows, &fit.rows);
+    let grid = cost_grid();
+    progress.begin("choosing C", categories);
+    let curves: Vec<Vec<Option<f64>>> = (0..categories)
+        .into_par_iter()
+        .map(|category| {
+            let truth: Vec<i8> = validate.labels.iter().map(|labels| labels[category]).collect();
+            let has = |sign: i8| fit.labels.iter().any(|labels| labels[category] == sign);
+            let mut start: Option<Vec<f64>> = None;
+            let curve = grid
+                .iter()
+                .map(|&c| {
+                    if !(has(1) && has(-1)) {
+                        return None;
+                    }
+                    let fitted = fit_category(settings, matrix.view(), &fit.labels, category, c, start.as_deref());
+                    let scores: Vec<f64> = across.rows().into_iter().map(|row| fitted.solution.score(row)).collect();
+                    start = Some(fitted.solution.dual);
+                    average_precision(&scores, &truth).map(|ap| ap.voc2010)
+                })
+                .collect();
+            progress.step();
+            curve
+        })
+        .collect();
+    progress.end();
+    let judged: Vec<usize> = (0..categories).filter(|&category| curves[category].iter().all(Option::is_some)).collect();
+    if judged.is_empty() {
+        return Err(TrainError::NothingToValidate { fit: fit.name.clone(), validate: validate.name.clone() });
+    }
+    let at = |category: usize, point: usize| curves[category][point].unwrap_or(0.0);
+    let means: Vec<f64> = (0..grid.len())
+        .map(|point| judged.iter().map(|&category| at(category, point)).sum::<f64>() / judged.len() as f64)
+        .collect();
+    let smallest_good = |values: &[f64]| {
+        let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        values.iter().position(|&value| value >= best - COST_MARGIN).unwrap_or(0)
+    };
+    let common = smallest_good(&means);
+    let chosen: Vec<usize> = (0..categories)
+        .map(|category| {
+            if settings.svm.c_per_category && judged.contains(&category) {
+                smallest_good(&(0..grid.len()).map(|point| at(category, point)).collect::<Vec<_>>())
+            } else {
+                common
+            }
+        })
+        .collect();
+    let precision: Vec<Option<f64>> = (0..categories).map(|category| curves[category][chosen[category]]).collect();
+    let validation = Validation {
+        fit_split: fit.name.clone(),
+        validate_split: validate.name.clone(),
+        mean_average_precision: precision.iter().flatten().sum::<f64>() / judged.len() as f64,
+        average_precision: precision,
+        grid: grid
+            .iter()
+            .zip(means)
+            .map(|(&c, mean_average_precision)| GridPoint { c, mean_average_precision })
+            .collect(),
+    };
+    Ok((chosen.into_iter().map(|point| grid[point]).collect(), validation))
+}
+
+/// The pictures that are a support vector of any category.
+fn support_pictures(fits: &[CategoryFit], pictures: usize) -> Vec<usize> {
+    (0..pictures).filter(|&i| fits.iter().any(|fit| fit.solution.dual[i] != 0.0)).collect()
+}

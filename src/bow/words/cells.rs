@@ -1,0 +1,185 @@
+//! Pyramid cells: which part of the picture a histogram's block describes.
+//!
+//! A layout such as `1x1+2x2+3x1` names levels of rows×columns; cell borders lie at `⌊H·i/rows⌋` and `⌊W·i/columns⌋`, a centre on a border
+//! belongs to the later cell (Lazebnik et al. 2006).
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::dataset::Rectangle;
+
+/// The levels of a pyramid, e.g. `1x1+2x2+3x1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellLayout {
+    levels: Vec<(usize, usize)>,
+}
+
+/// A text that names no cell layout.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"cells\" must be levels of ROWSxCOLUMNS joined by +, each 1 to 16, such as \"1x1+2x2+3x1\", got \"{found}\"")]
+pub struct CellLayoutError {
+    /// What was given.
+    pub found: String,
+}
+
+impl FromStr for CellLayout {
+    type Err = CellLayoutError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let side = |part: &str| part.parse::<usize>().ok().filter(|side| (1..=16).contains(side));
+        let levels: Option<Vec<(usize, usize)>> = text
+            .split('+')
+            .map(|level| level.split_once('x').and_then(|(rows, columns)| Some((side(rows)?, side(columns)?))))
+            .collect();
+        match levels {
+            Some(levels) if levels.len() <= 16 => Ok(Self { levels }),
+            _ => Err(CellLayoutError { found: text.to_string() }),
+        }
+    }
+}
+
+impl fmt::Display for CellLayout {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (rows, columns)) in self.levels.iter().enumerate() {
+            write!(formatter, "{}{rows}x{columns}", if index > 0 { "+" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl serde::Serialize for CellLayout {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for CellLayout {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl CellLayout {
+    /// The usual pyramid `1x1+2x2+3x1`.
+    pub fn pyramid() -> Self {
+        Self { levels: vec![(1, 1), (2, 2), (3, 1)] }
+    }
+
+    /// The whole picture alone, `1x1`.
+    pub fn whole() -> Self {
+        Self { levels: vec![(1, 1)] }
+    }
+
+    /// Number of cells over all levels.
+    pub fn len(&self) -> usize {
+        self.levels.iter().map(|(rows, columns)| rows * columns).sum()
+    }
+
+    /// Whether there is no cell; a parsed layout has at least one.
+    pub fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    /// The layout laid over a `width`×`height` picture.
+    pub fn over(&self, width: usize, height: usize) -> Cells {
+        let mut first = 0;
+        let levels = self
+            .levels
+            .iter()
+            .map(|&(rows, columns)| {
+                let borders = |length: usize, parts: usize| (0..=parts).map(|i| length * i / parts).collect();
+                let level = CellLevel { first, x: borders(width, columns), y: borders(height, rows) };
+                first += rows * columns;
+                level
+            })
+            .collect();
+        Cells { levels }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct CellLevel {
+    first: usize,
+    /// Borders, from 0 to the picture's width.
+    x: Vec<usize>,
+    y: Vec<usize>,
+}
+
+/// The cells of one picture.
+#[derive(Debug, Clone)]
+pub struct Cells {
+    levels: Vec<CellLevel>,
+}
+
+impl Cells {
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.levels.last().map_or(0, |level| level.first + (level.x.len() - 1) * (level.y.len() - 1))
+    }
+
+    /// Whether there is no cell.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The cells that hold the point, one a level.
+    pub fn of(&self, (x, y): (f32, f32)) -> impl Iterator<Item = usize> + '_ {
+        self.levels.iter().map(move |level| {
+            let place = |borders: &[usize], at: f32| {
+                let inner = &borders[1..borders.len() - 1];
+                inner.partition_point(|&border| border as f32 <= at)
+            };
+            level.first + place(&level.y, y) * (level.x.len() - 1) + place(&level.x, x)
+        })
+    }
+
+    /// The cells' pixels, in order.
+    pub fn rectangles(&self) -> Vec<Rectangle> {
+        let mut rectangles = Vec::with_capacity(self.len());
+        for level in &self.levels {
+            for y in level.y.windows(2) {
+                for x in level.x.windows(2) {
+                    let [x0, y0, x1, y1] = [x[0], y[0], x[1], y[1]].map(|v| v as u32);
+                    rectangles.push(Rectangle { x0, y0, x1, y1 });
+                }
+            }
+        }
+        rectangles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn layouts_are_read_and_written() {
+        for text in ["1x1", "1x1+2x2+3x1", "4x16"] {
+            assert_eq!(text.parse::<CellLayout>().unwrap().to_string(), text);
+        }
+        assert_eq!("1x1+2x2+3x1".parse::<CellLayout>().unwrap().len(), 8);
+        for text in ["", "0x1", "1x1+", "2", "2x2x2", "17x1", "1X1", "-1x1"] {
+            assert!(text.parse::<CellLayout>().unwrap_err().to_string().contains(text), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Each level's cells tile the picture, and a centre lies in just the cell that holds it.
+        #[test]
+        fn every_point_lies_in_its_rectangle(width in 1usize..90, height in 1usize..90, x in 0.0f32..1.0, y in 0.0f32..1.0) {
+            let layout: CellLayout = "1x1+2x2+3x1+4x5".parse().unwrap();
+            let cells = layout.over(width, height);
+            let rectangles = cells.rectangles();
+            prop_assert_eq!(rectangles.len(), layout.len());
+            let point = ((x * 2.0 * width as f32).floor() / 2.0, (y * 2.0 * height as f32).floor() / 2.0);
+            let expected: Vec<usize> = (0..rectangles.len())
+                .filter(|&c| {
+                    let r = rectangles[c];
+                    point.0 >= r.x0 as f32 && point.0 < r.x1 as f32 && point.1 >= r.y0 as f32 && point.1 < r.y1 as f32
+                })
+                .collect();
+            prop_assert_eq!(cells.of(point).collect::<Vec<_>>(), expected);
+        }
+    }
+}

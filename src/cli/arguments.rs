@@ -1,0 +1,242 @@
+//! Arguments that several commands share, and what they resolve to.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::bow::config::{ExplainConfig, Settings};
+use crate::bow::{BagOfWords, model_file};
+use crate::config::Draft;
+use crate::dataset::{Dataset, Layout};
+use crate::error::Error;
+use crate::explanation::{BiasMode, Selection};
+use crate::export::files::Drawing;
+use crate::format::npy::Dtype;
+use crate::heatmap::{Palette, Panel, Scale};
+use crate::model::Model;
+use crate::picture::DecodeOptions;
+
+/// Of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Threads to work with; 0: one a processor. No result depends on it
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Seed of every random choice
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What standard output holds
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+    /// Whether to show progress on standard error
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub progress: String,
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// Labelled pictures.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// A PASCAL VOC folder, a folder of category folders, or a CSV list
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The split, e.g. trainval or test; a data set without splits is used whole
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// How the data are laid out, where it is not to be found out
+    #[arg(long, value_name = "LAYOUT")]
+    pub layout: Option<Layout>,
+}
+
+impl Data {
+    pub fn open(&self) -> Result<Dataset, Error> {
+        Ok(Dataset::open(&self.data, self.split.as_deref(), self.layout)?)
+    }
+}
+
+/// A trained model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelFile {
+    /// The model file
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+}
+
+impl ModelFile {
+    pub fn load(&self) -> Result<BagOfWords, Error> {
+        load(&self.model)
+    }
+}
+
+pub(crate) fn load(path: &Path) -> Result<BagOfWords, Error> {
+    model_file::load(path).map_err(|source| Error::Model { path: path.to_path_buf(), source })
+}
+
+/// How pictures are read for a model: as they were in its training.
+pub(crate) fn decode_options(settings: &Settings) -> DecodeOptions {
+    DecodeOptions { max_side: settings.picture.max_side, ..DecodeOptions::default() }
+}
+
+/// How decisions are explained and drawn; what is not given is as the model's configuration has it.
+#[derive(Debug, Args)]
+pub(crate) struct Explaining {
+    /// Explain the difference to this category's score
+    #[arg(long, value_name = "NAME")]
+    pub against: Option<String>,
+    /// Where the bias goes: spread over the dimensions, or sink into the ledger
+    #[arg(long, value_name = "MODE")]
+    pub bias: Option<BiasMode>,
+    /// The pictures to draw of each map: heatmap, overlay, edges, binarised, triplet
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub heatmap: Option<Vec<Panel>>,
+    /// Draw no pictures, only maps
+    #[arg(long, conflicts_with = "heatmap")]
+    pub no_heatmap: bool,
+    /// The colours: jet or diverging
+    #[arg(long, value_name = "PALETTE")]
+    pub palette: Option<Palette>,
+    /// What the colours' ends stand for: the picture's largest magnitude, the whole set's, or a number
+    #[arg(long, value_name = "picture|set|VALUE")]
+    pub scale: Option<Scale>,
+    /// The numbers' type in the maps' files
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    pub dtype: Dtype,
+}
+
+impl Explaining {
+    pub fn settings(&self, model: &BagOfWords) -> ExplainConfig {
+        let stored = &model.settings.explain;
+        ExplainConfig {
+            bias: self.bias.unwrap_or(stored.bias),
+            scale: self.scale.unwrap_or(stored.scale),
+            palette: self.palette.unwrap_or(stored.palette),
+        }
+    }
+
+    pub fn drawing(&self, model: &BagOfWords, panels: &[Panel]) -> Drawing {
+        let settings = self.settings(model);
+        let panels = match (&self.heatmap, self.no_heatmap) {
+            (_, true) => Vec::new(),
+            (Some(panels), _) => panels.clone(),
+            (None, _) => panels.to_vec(),
+        };
+        Drawing { panels, palette: settings.palette, scale: settings.scale, dtype: self.dtype }
+    }
+
+    pub fn against(&self, model: &dyn Model) -> Result<Option<usize>, Error> {
+        self.against.as_deref().map(|name| category(model, name)).transpose()
+    }
+}
+
+/// The index of the category `name`.
+pub(crate) fn category(model: &dyn Model, name: &str) -> Result<usize, Error> {
+    let known = model.categories();
+    known
+        .iter()
+        .position(|category| category == name)
+        .ok_or_else(|| Error::UnknownCategory { found: name.to_string(), known: known.to_vec() })
+}
+
+/// The categories that `--category` means; a category that is really called "top", "all" or "true" is meant by its name.
+pub(crate) fn selection(model: &dyn Model, name: &str) -> Result<Selection, Error> {
+    let named = category(model, name).map(Selection::One);
+    match name {
+        "top" => Ok(named.unwrap_or(Selection::Top)),
+        "all" => Ok(named.unwrap_or(Selection::All)),
+        "true" => Ok(named.unwrap_or(Selection::True)),
+        _ => named,
+    }
+}
+
+/// A configuration from file and flags; flags win.
+#[derive(Debug, Args)]
+pub(crate) struct Configuring {
+    /// A configuration file; `bowsight train --print-config` writes one with every key
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// Set any key, e.g. --set channel.descriptor.step=6; a channel's key without a number goes to all channels
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Number of visual words
+    #[arg(long, value_name = "K")]
+    pub words: Option<i64>,
+    /// How features weigh words: hard, soft, rank
+    #[arg(long, value_name = "KIND")]
+    pub mapping: Option<String>,
+    /// Pyramid cells, e.g. 1x1 or 1x1+2x2+3x1
+    #[arg(long, value_name = "LAYOUT")]
+    pub cells: Option<String>,
+    /// The kernel: hik, linear
+    #[arg(long, value_name = "KIND")]
+    pub kernel: Option<String>,
+    /// Power γ of the histogram
+    #[arg(long, value_name = "GAMMA")]
+    pub power: Option<f64>,
+    /// Whether to apply RootSIFT
+    #[arg(long, value_name = "BOOL")]
+    pub rootsift: Option<bool>,
+    /// What becomes of features without contrast: keep, drop
+    #[arg(long, value_name = "RULE")]
+    pub zero: Option<String>,
+    /// Window of dense SIFT: flat, gaussian
+    #[arg(long, value_name = "KIND")]
+    pub window: Option<String>,
+    /// C of the SVM: a number, or "validate"
+    #[arg(long, value_name = "C")]
+    pub c: Option<String>,
+    /// How the classes' errors are weighed: none, balanced
+    #[arg(long, value_name = "KIND")]
+    pub class_weight: Option<String>,
+    /// Longer side of the pictures in pixels at most; 0: as they are
+    #[arg(long, value_name = "PIXELS")]
+    pub max_side: Option<i64>,
+}
+
+impl Configuring {
+    pub fn resolve(&self, seed: Option<u64>) -> Result<Settings, Error> {
+        let mut draft = self.config.as_deref().map(Draft::read).transpose()?.unwrap_or_default();
+        for assignment in &self.set {
+            draft.assign(assignment)?;
+        }
+        if let Some(seed) = seed {
+            let seed = i64::try_from(seed)
+                .map_err(|_| Error::usage(format!("\"--seed\" must be at most {}, got {seed}", i64::MAX)))?;
+            draft.set("seed", seed);
+        }
+        let mut text = |key: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                draft.set(key, value.clone());
+            }
+        };
+        text("channel.mapping.kind", &self.mapping);
+        text("channel.pooling.cells", &self.cells);
+        text("channel.kernel.kind", &self.kernel);
+        text("channel.descriptor.zero", &self.zero);
+        text("channel.descriptor.window", &self.window);
+        text("svm.class_weight", &self.class_weight);
+        if let Some(c) = &self.c {
+            match c.parse::<f64>() {
+                Ok(number) => draft.set("svm.c", number),
+                Err(_) => draft.set("svm.c", c.clone()),
+            }
+        }
+        if let Some(words) = self.words {
+            draft.set("channel.vocabulary.words", words);
+        }
+        if let Some(power) = self.power {
+            draft.set("channel.power", power);
+        }
+        if let Some(rootsift) = self.rootsift {
+            draft.set("channel.descriptor.rootsift", rootsift);
+        }
+        if let Some(side) = self.max_side {
+            draft.set("picture.max_side", side);
+        }
+        Ok(draft.resolve()?)
+    }
+}

@@ -1,0 +1,155 @@
+//! `bowsight export` and `bowsight export merge`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::Outcome;
+use super::arguments::{Explaining, decode_options, load, selection};
+use super::report::Reporter;
+use crate::dataset::{Dataset, Layout};
+use crate::error::Error;
+use crate::explanation::Selection;
+use crate::export::shard::Shard;
+use crate::export::{self, Plan, Report};
+use crate::format::sha256_of_file;
+use crate::heatmap::Panel;
+use crate::model::Model;
+
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  bowsight export --data VOC2012 --split test --model voc.bowsight --out maps
+  bowsight export photos/ --model voc.bowsight --category horse --out maps --heatmap triplet --scale 0.0005
+  bowsight export --data VOC2012 --split test --model voc.bowsight --out maps --shard 2/8
+  bowsight export merge maps
+
+Writes ID.CATEGORY.npy, the pictures asked for, manifest.jsonl (one line a picture and category) and run.json. A run that was
+interrupted is taken up by the same command. --shard I/N does the pictures whose path's hash falls to I (from 0 to N − 1), for a
+job array or several machines; merge joins the shards' manifests."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// A folder of pictures without labels
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["data", "list"])]
+    folder: Option<PathBuf>,
+    /// A labelled data set
+    #[arg(long, value_name = "DIR", conflicts_with = "list")]
+    data: Option<PathBuf>,
+    /// Its split
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// Its layout, where it is not to be found out
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
+    /// A CSV list of pictures
+    #[arg(long, value_name = "FILE.csv")]
+    list: Option<PathBuf>,
+    /// The model file
+    #[arg(long, value_name = "FILE", required = true)]
+    model: Option<PathBuf>,
+    /// The output folder
+    #[arg(long, value_name = "DIR", required = true)]
+    out: Option<PathBuf>,
+    /// Which categories of each picture: those it is labelled with (true), the one with the largest score (top), all, or a name
+    /// [default: true with labels, else top]
+    #[arg(long, value_name = "true|top|all|NAME")]
+    category: Option<String>,
+    /// Do only shard I of N (I from 0)
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    #[command(flatten)]
+    explaining: Explaining,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Join the shards' manifests into the one that a single run would have written
+    Merge {
+        /// The output folder that holds all shards' files
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
+    let report = match (&arguments.action, &arguments.model, &arguments.out) {
+        (Some(Action::Merge { folder }), ..) => export::merge(folder)?,
+        (None, Some(model), Some(out)) => export(arguments, model, out, reporter)?,
+        _ => return Err(Error::usage("\"--model\" and \"--out\" are needed")),
+    };
+    print(reporter, &report)?;
+    Ok(if report.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Reporter) -> Result<Report, Error> {
+    let model = load(model_path)?;
+    let (dataset, labelled) = open(arguments)?;
+    let dataset = dataset.align_categories(model.categories())?;
+    let name = arguments.category.as_deref().unwrap_or(if labelled { "true" } else { "top" });
+    let selection = selection(&model, name)?;
+    if selection == Selection::True && !labelled {
+        return Err(Error::Usage {
+            message: "\"--category true\" needs labels, and the pictures have none".to_string(),
+            hint: Some("--category top".to_string()),
+        });
+    }
+    let digest = sha256_of_file(model_path)
+        .map_err(|source| Error::Model { path: model_path.to_path_buf(), source: source.into() })?;
+    let plan = Plan {
+        dataset,
+        labelled,
+        selection,
+        against: arguments.explaining.against(&model)?,
+        bias: arguments.explaining.settings(&model).bias,
+        drawing: arguments.explaining.drawing(&model, &[Panel::Heatmap]),
+        decode: decode_options(&model.settings),
+        out: out.to_path_buf(),
+        shard: arguments.shard,
+        model_digest: digest,
+        configuration: serde_json::to_value(&model.settings).unwrap_or_default(),
+    };
+    Ok(export::run(&model, &plan, reporter)?)
+}
+
+/// The pictures, and whether they have labels.
+fn open(arguments: &Arguments) -> Result<(Dataset, bool), Error> {
+    let split = arguments.split.as_deref();
+    match (&arguments.folder, &arguments.data, &arguments.list) {
+        (Some(folder), _, _) => Ok((Dataset::unlabelled(folder)?, false)),
+        (_, Some(data), _) => Ok((Dataset::open(data, split, arguments.layout)?, true)),
+        (_, _, Some(list)) => {
+            let dataset = Dataset::open(list, split, Some(Layout::List))?;
+            let labelled = !dataset.categories.is_empty();
+            Ok((dataset, labelled))
+        }
+        _ => Err(Error::Usage {
+            message: "no pictures are given".to_string(),
+            hint: Some("bowsight export FOLDER …, or --data DIR --split NAME, or --list FILE.csv".to_string()),
+        }),
+    }
+}
+
+fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
+    let mut text = format!("{} explanations of {} pictures", report.explanations, report.pictures);
+    if report.taken_over > 0 {
+        text.push_str(&format!(", {} pictures taken over from an earlier run", report.taken_over));
+    }
+    text.push_str(&format!(
+        "\nlargest conservation error: {:.1e} of max(1, |score|)\n",
+        report.largest_conservation_error
+    ));
+    if let Some(scale) = report.set_scale {
+        text.push_str(&format!("colours: ±{scale:.4e} a pixel (--scale set)\n"));
+    }
+    if !report.failed.is_empty() {
+        text.push_str(&format!("{} pictures failed:\n", report.failed.len()));
+        for (id, reason) in &report.failed {
+            text.push_str(&format!("  {id}: {reason}\n"));
+        }
+    }
+    reporter.text(&text)?;
+    reporter.document(report)
+}

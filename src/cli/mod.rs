@@ -1,0 +1,138 @@
+//! The command line: one file a sub-command.
+
+mod arguments;
+mod completions;
+mod demo;
+mod evaluate;
+mod explain;
+mod export;
+mod model;
+mod predict;
+mod report;
+mod shapes;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::error::Error;
+use report::Reporter;
+
+/// What a command that ran to its end says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Done,
+    /// A batch finished, but some of its pictures failed.
+    SomeFailed,
+}
+
+/// Train Bag-of-Words image classifiers and explain every decision on the pixels, exactly.
+#[derive(Debug, Parser)]
+#[command(name = "bowsight", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  bowsight demo
+  bowsight train --data VOC2012 --split trainval --model voc.bowsight
+  bowsight evaluate --data VOC2012 --split test --model voc.bowsight
+  bowsight explain photo.jpg --model voc.bowsight --category horse
+  bowsight export --data VOC2012 --split test --model voc.bowsight --out maps
+
+Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 done but some pictures failed.")]
+struct Cli {
+    #[command(flatten)]
+    global: arguments::Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train, test and explain on the textures that come with the program
+    Demo(demo::Arguments),
+    /// Learn a classifier from labelled pictures
+    Train(train::Arguments),
+    /// Average precision of a classifier on labelled pictures
+    Evaluate(evaluate::Arguments),
+    /// Scores of pictures in every category
+    Predict(predict::Arguments),
+    /// Explain scores on the pixels of single pictures
+    Explain(explain::Arguments),
+    /// Explain a whole split, folder or list; resumable, divisible
+    Export(export::Arguments),
+    /// Look into a model file
+    Model(model::Arguments),
+    /// Generate pictures of geometric shapes, with boxes and masks
+    Shapes(shapes::Arguments),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
+    /// Print the manual page
+    Man(completions::Man),
+}
+
+/// Runs the program on the process's arguments and gives its exit code.
+pub fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are errors to clap, but not failures; a closed pipe is none either.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+    };
+    let reporter = Reporter::new(&cli.global);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(cli.global.threads).build_global();
+    let result = match pool {
+        Ok(()) => run(cli, &reporter),
+        Err(error) => Err(Error::usage(format!(
+            "cannot start {} threads: {error}",
+            matches.get_one::<usize>("threads").copied().unwrap_or(0)
+        ))),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(3),
+        // Whoever reads our output has heard enough.
+        Err(Error::Stdout(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            reporter.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli, reporter: &Reporter) -> Result<Outcome, Error> {
+    match cli.command {
+        Command::Demo(arguments) => demo::run(&arguments, &cli.global, reporter),
+        Command::Train(arguments) => train::run(&arguments, &cli.global, reporter),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, reporter),
+        Command::Predict(arguments) => predict::run(&arguments, reporter),
+        Command::Explain(arguments) => explain::run(&arguments, reporter),
+        Command::Export(arguments) => export::run(&arguments, reporter),
+        Command::Model(arguments) => model::run(&arguments, reporter),
+        Command::Shapes(arguments) => shapes::run(&arguments, &cli.global, reporter),
+        Command::Completions(arguments) => completions::completions(&arguments, reporter),
+        Command::Man(_) => completions::man(reporter),
+    }
+}
+
+/// The whole command line, for completions and the manual.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

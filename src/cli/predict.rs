@@ -1,0 +1,88 @@
+//! `bowsight predict`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rayon::prelude::*;
+
+use super::Outcome;
+use super::arguments::{ModelFile, decode_options};
+use super::report::{Reporter, table};
+use crate::dataset::{Dataset, Layout};
+use crate::error::{Error, chain};
+use crate::evaluate::{self, PictureScores};
+use crate::model::Model;
+use crate::picture::Picture;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bowsight predict photo.jpg other.png --model voc.bowsight
+  bowsight predict --data VOC2012 --split test --model voc.bowsight --format json > scores.json")]
+pub(crate) struct Arguments {
+    /// The pictures
+    #[arg(value_name = "PICTURE", required_unless_present = "data", conflicts_with = "data")]
+    pictures: Vec<PathBuf>,
+    /// A data set instead of single pictures
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Its split
+    #[arg(long, value_name = "NAME", requires = "data")]
+    split: Option<String>,
+    /// Its layout, where it is not to be found out
+    #[arg(long, value_name = "LAYOUT", requires = "data")]
+    layout: Option<Layout>,
+    #[command(flatten)]
+    model: ModelFile,
+}
+
+pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
+    let model = arguments.model.load()?;
+    let options = decode_options(&model.settings);
+    let (names, scores): (Vec<String>, Vec<PictureScores>) = match &arguments.data {
+        Some(data) => {
+            let dataset = Dataset::open(data, arguments.split.as_deref(), arguments.layout)?;
+            let scores = evaluate::scores(&model, &dataset, &options, reporter);
+            (dataset.pictures.into_iter().map(|entry| entry.id).collect(), scores)
+        }
+        None => {
+            let score = |path: &PathBuf| -> PictureScores {
+                let picture = Picture::open(path, &options).map_err(|error| chain(&error))?;
+                let seen = model.forward(&picture, false).map_err(|error| chain(&error))?;
+                Ok(seen.scores().to_vec())
+            };
+            let name = |path: &PathBuf| Path::display(path).to_string();
+            (arguments.pictures.iter().map(name).collect(), arguments.pictures.par_iter().map(score).collect())
+        }
+    };
+    print(reporter, model.categories(), &names, &scores)?;
+    for (name, scores) in names.iter().zip(&scores) {
+        if let Err(reason) = scores {
+            reporter.note(&format!("warning: picture \"{name}\" failed: {reason}"));
+        }
+    }
+    Ok(if scores.iter().any(Result::is_err) { Outcome::SomeFailed } else { Outcome::Done })
+}
+
+fn print(reporter: &Reporter, categories: &[String], names: &[String], scores: &[PictureScores]) -> Result<(), Error> {
+    let mut rows = vec![std::iter::once("picture".to_string()).chain(categories.iter().cloned()).collect()];
+    for (name, scores) in names.iter().zip(scores) {
+        if let Ok(scores) = scores {
+            let cells = scores.iter().map(|score| format!("{score:.3}"));
+            rows.push(std::iter::once(name.clone()).chain(cells).collect());
+        }
+    }
+    reporter.text(&table(&rows))?;
+    let pictures: Vec<serde_json::Value> = names
+        .iter()
+        .zip(scores)
+        .map(|(name, scores)| match scores {
+            Ok(scores) => {
+                let by_name: serde_json::Map<String, serde_json::Value> =
+                    categories.iter().cloned().zip(scores.iter().map(|&score| score.into())).collect();
+                serde_json::json!({"picture": name, "scores": by_name, "error": null})
+            }
+            Err(reason) => serde_json::json!({"picture": name, "scores": null, "error": reason}),
+        })
+        .collect();
+    reporter.document(&serde_json::json!({ "pictures": pictures }))
+}

@@ -1,0 +1,200 @@
+//! What the program says: results to standard output, everything else to standard error.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::arguments::Global;
+use crate::error::{Error, causes};
+use crate::progress::Progress;
+
+/// How progress is shown.
+enum Style {
+    Hidden,
+    Bar,
+    /// Lines, for logs: when progress is asked for but nobody watches.
+    Lines,
+}
+
+struct Stage {
+    name: String,
+    total: usize,
+    done: usize,
+    began: Instant,
+    said: Instant,
+    bar: Option<ProgressBar>,
+}
+
+/// Speaks for one run of the program.
+pub(crate) struct Reporter {
+    style: Style,
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    stage: Mutex<Option<Stage>>,
+    timings: Mutex<Vec<(String, f64)>>,
+}
+
+impl Reporter {
+    pub fn new(global: &Global) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let style = match (global.progress.as_str(), global.quiet, terminal) {
+            ("never", _, _) | (_, true, _) | ("auto", _, false) => Style::Hidden,
+            (_, _, true) => Style::Bar,
+            (_, _, false) => Style::Lines,
+        };
+        Self {
+            style,
+            json: global.format == "json",
+            quiet: global.quiet,
+            verbose: global.verbose,
+            stage: Mutex::new(None),
+            timings: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Whether standard output is to hold one JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a result.
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Stdout)
+    }
+
+    /// Prints a result for people, unless a document is asked for.
+    pub fn text(&self, text: &str) -> Result<(), Error> {
+        if self.json { Ok(()) } else { self.print(text) }
+    }
+
+    /// Prints the document, if one is asked for.
+    pub fn document(&self, value: &impl serde::Serialize) -> Result<(), Error> {
+        if !self.json {
+            return Ok(());
+        }
+        let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::Stdout(error.into()))?;
+        text.push('\n');
+        self.print(&text)
+    }
+
+    /// Says something about the work on standard error.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.line(text);
+        }
+    }
+
+    /// Says something that only `--verbose` wants to know.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            self.line(text);
+        }
+    }
+
+    /// Prints an error, its causes, and its cure.
+    pub fn error(&self, error: &Error) {
+        let mut text = format!("error: {error}");
+        for cause in causes(error) {
+            text = format!("{text}\nbecause: {cause}");
+        }
+        if let Some(hint) = error.hint() {
+            text = format!("{text}\nhint: {hint}");
+        }
+        self.line(&text);
+    }
+
+    /// Seconds that each finished stage took.
+    pub fn timings(&self) -> Vec<(String, f64)> {
+        self.timings.lock().map(|timings| timings.clone()).unwrap_or_default()
+    }
+
+    /// One line to standard error; nobody is left to tell where that fails.
+    fn line(&self, text: &str) {
+        let bar = self.stage.lock().ok().and_then(|stage| stage.as_ref().and_then(|stage| stage.bar.clone()));
+        let say = || {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        };
+        match bar {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+    }
+}
+
+impl Progress for Reporter {
+    fn begin(&self, name: &str, total: usize) {
+        let bar = matches!(self.style, Style::Bar).then(|| {
+            let bar = ProgressBar::new(total as u64);
+            let template = "{msg:22} {wide_bar} {pos}/{len}  {eta} left";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_message(name.to_string());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let now = Instant::now();
+        if let Ok(mut stage) = self.stage.lock() {
+            *stage = Some(Stage { name: name.to_string(), total, done: 0, began: now, said: now, bar });
+        }
+        if matches!(self.style, Style::Lines) {
+            self.line(&format!("{name}: {total} to do"));
+        }
+    }
+
+    fn step(&self) {
+        let mut message = None;
+        if let Ok(mut stage) = self.stage.lock()
+            && let Some(stage) = stage.as_mut()
+        {
+            stage.done += 1;
+            if let Some(bar) = &stage.bar {
+                bar.inc(1);
+            } else if matches!(self.style, Style::Lines) && stage.said.elapsed() >= Duration::from_secs(5) {
+                stage.said = Instant::now();
+                let left = stage.began.elapsed().as_secs_f64() / stage.done as f64
+                    * stage.total.saturating_sub(stage.done) as f64;
+                message = Some(format!("{}: {}/{}, about {left:.0} s left", stage.name, stage.done, stage.total));
+            }
+        }
+        if let Some(message) = message {
+            self.line(&message);
+        }
+    }
+
+    fn end(&self) {
+        let Some(stage) = self.stage.lock().ok().and_then(|mut stage| stage.take()) else { return };
+        if let Some(bar) = &stage.bar {
+            bar.finish_and_clear();
+        }
+        let seconds = stage.began.elapsed().as_secs_f64();
+        self.detail(&format!("{}: {seconds:.2} s", stage.name));
+        if let Ok(mut timings) = self.timings.lock() {
+            timings.push((stage.name, seconds));
+        }
+    }
+
+    fn warn(&self, message: &str) {
+        self.line(&format!("warning: {message}"));
+    }
+}
+
+/// A table of columns, the first aligned to the left, the others to the right.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,190 @@
+//! `bowsight train`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Outcome;
+use super::arguments::{Configuring, Global};
+use super::report::{Reporter, table};
+use crate::bow::BagOfWords;
+use crate::bow::config::{Cost, Settings};
+use crate::bow::model_file;
+use crate::bow::train::{TrainingData, train};
+use crate::config::to_toml;
+use crate::dataset::{Dataset, Layout};
+use crate::error::Error;
+use crate::format::atomic::{self, AtomicFile, WriteError};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bowsight train --data VOC2012 --split trainval --model voc.bowsight
+  bowsight train --data pictures/ --model mine.bowsight --mapping rank --c 10
+  bowsight train --print-config > settings.toml
+  bowsight train --config settings.toml --data list.csv --split train --model mine.bowsight
+
+With C to be validated, every C of a grid is fitted on --fit-split and scored on --validate-split by mean average
+precision; then everything after the vocabulary is fitted anew on --split. A data set without such splits is halved at
+random, stratified by category.")]
+pub(crate) struct Arguments {
+    /// A PASCAL VOC folder, a folder of category folders, or a CSV list
+    #[arg(long, value_name = "DIR", required_unless_present = "print_config")]
+    data: Option<PathBuf>,
+    /// The split to train on, e.g. trainval; a data set without splits is used whole
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// How the data are laid out, where it is not to be found out
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
+    /// The model file to write
+    #[arg(long, value_name = "FILE", required_unless_present = "print_config")]
+    model: Option<PathBuf>,
+    /// The split to score every C on [default: val, where the data have it]
+    #[arg(long, value_name = "NAME")]
+    validate_split: Option<String>,
+    /// The split to fit every C on [default: train, where the data have it]
+    #[arg(long, value_name = "NAME")]
+    fit_split: Option<String>,
+    /// Write the resolved configuration to standard output and stop
+    #[arg(long)]
+    print_config: bool,
+    #[command(flatten)]
+    configuring: Configuring,
+}
+
+pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
+    let settings = arguments.configuring.resolve(global.seed)?;
+    if arguments.print_config {
+        if reporter.json() {
+            reporter.document(&settings)?;
+        } else {
+            reporter.print(&to_toml(&settings))?;
+        }
+        return Ok(Outcome::Done);
+    }
+    let (Some(data), Some(path)) = (&arguments.data, &arguments.model) else {
+        return Err(Error::usage("\"--data\" and \"--model\" are needed"));
+    };
+    let data = training_data(arguments, data, &settings, reporter)?;
+    // Opened before hours of work, so that an unwritable place is found now.
+    let output = AtomicFile::create(path)?;
+    let began = std::time::Instant::now();
+    let (model, left_out) = train(&settings, &data, reporter)?;
+    write(output, &model, path)?;
+    write_log(path, reporter, began.elapsed().as_secs_f64())?;
+    report(&model, path, reporter)?;
+    if !left_out.is_empty() {
+        reporter.note(&format!("{} pictures could not be used and were left out", left_out.len()));
+        return Ok(Outcome::SomeFailed);
+    }
+    Ok(Outcome::Done)
+}
+
+fn training_data(
+    arguments: &Arguments,
+    data: &std::path::Path,
+    settings: &Settings,
+    reporter: &Reporter,
+) -> Result<TrainingData, Error> {
+    let open = |split: Option<&str>| Dataset::open(data, split, arguments.layout);
+    let split = open(arguments.split.as_deref())?;
+    reporter.note(&format!(
+        "\"{}\" is laid out as {}: {} pictures in \"{}\", {} categories",
+        data.display(),
+        split.layout,
+        split.pictures.len(),
+        split.split,
+        split.categories.len()
+    ));
+    if settings.svm.c != Cost::Validate {
+        if arguments.fit_split.is_some() || arguments.validate_split.is_some() {
+            return Err(Error::Usage {
+                message: "\"--fit-split\" and \"--validate-split\" need C to be validated".to_string(),
+                hint: Some("--c validate".to_string()),
+            });
+        }
+        return Ok(TrainingData { split, validation: None });
+    }
+    let (fit, validate) = (arguments.fit_split.as_deref(), arguments.validate_split.as_deref());
+    let known = Dataset::split_names(data, arguments.layout)?;
+    let has = |name: &str| known.iter().any(|split| split == name);
+    let asked = fit.is_some() || validate.is_some();
+    let (fit, validate) = (fit.unwrap_or("train"), validate.unwrap_or("val"));
+    let validation = if asked || (has(fit) && has(validate) && split.split != fit && split.split != validate) {
+        (
+            open(Some(fit))?.align_categories(&split.categories)?,
+            open(Some(validate))?.align_categories(&split.categories)?,
+        )
+    } else {
+        reporter.note(&format!("C is chosen on two random halves of \"{}\"", split.split));
+        split.halves(settings.seed)
+    };
+    Ok(TrainingData { split, validation: Some(validation) })
+}
+
+fn write(mut output: AtomicFile, model: &BagOfWords, path: &std::path::Path) -> Result<(), Error> {
+    let container = model_file::to_container(model).map_err(|error| WriteError::io(path)(error.into()))?;
+    container.write_to(&mut output).map_err(WriteError::io(path))?;
+    Ok(output.commit()?)
+}
+
+/// What the run took and how it was called: beside the model, since the model's bytes must not depend on it.
+fn write_log(path: &std::path::Path, reporter: &Reporter, seconds: f64) -> Result<(), Error> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    let log = serde_json::json!({
+        "command": std::env::args().collect::<Vec<_>>(),
+        "program": env!("CARGO_PKG_VERSION"),
+        "threads": rayon::current_num_threads(),
+        "seconds": seconds,
+        "stages": reporter.timings().into_iter().map(|(stage, seconds)| serde_json::json!({"stage": stage, "seconds": seconds})).collect::<Vec<_>>(),
+    });
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let log_path = path.with_file_name(format!("{stem}.log.json"));
+    let mut text = serde_json::to_string_pretty(&log).unwrap_or_default();
+    text.push('\n');
+    Ok(atomic::write(&log_path, text.as_bytes())?)
+}
+
+fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Result<(), Error> {
+    let training = &model.training;
+    let precision = |category: usize| {
+        training.validation.as_ref().and_then(|v| v.average_precision.get(category).copied().flatten())
+    };
+    let mut rows =
+        vec![["category", "positives", "C", "support", "bounded", "KKT", "AP val (%)"].map(String::from).to_vec()];
+    for (category, solver) in training.solvers.iter().enumerate() {
+        rows.push(vec![
+            solver.category.clone(),
+            solver.positives.to_string(),
+            format!("{:.3}", solver.c),
+            solver.report.support_vectors.to_string(),
+            solver.report.bounded.to_string(),
+            format!("{:.1e}", solver.report.kkt_violation),
+            precision(category).map_or_else(|| "–".to_string(), |ap| format!("{:.1}", 100.0 * ap)),
+        ]);
+    }
+    let mut text = table(&rows);
+    if let Some(validation) = &training.validation {
+        text.push_str(&format!(
+            "mean AP (area) on \"{}\": {:.2} %\n",
+            validation.validate_split,
+            100.0 * validation.mean_average_precision
+        ));
+    }
+    text.push_str(&format!(
+        "{} pictures, {} of them support vectors → {}\n",
+        training.pictures.len(),
+        training.support_pictures.len(),
+        path.display()
+    ));
+    for solver in training.solvers.iter().filter(|solver| !solver.report.converged) {
+        reporter.note(&format!(
+            "warning: the solver of \"{}\" stopped at its step limit with a KKT violation of {:.1e}",
+            solver.category, solver.report.kkt_violation
+        ));
+    }
+    reporter.text(&text)?;
+    reporter.document(&serde_json::json!({"model": path, "training": training}))
+}

@@ -1,0 +1,143 @@
+//! Errors as a user reads them: one type over all modules, its hint, and its exit code.
+
+use std::path::PathBuf;
+
+use crate::bow::model_file::ModelFileError;
+use crate::bow::train::TrainError;
+use crate::closed_set::nearest;
+use crate::config::ReadError;
+use crate::dataset::DatasetError;
+use crate::dataset::shapes::ShapesError;
+use crate::export::ExportError;
+use crate::export::files::FilesError;
+use crate::format::atomic::WriteError;
+use crate::model::ModelError;
+use crate::picture::PictureError;
+
+/// Whatever can end a command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command line asks for something that can't be.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// A category that the model does not have.
+    #[error("unknown category \"{found}\": the model knows {}", known.join(", "))]
+    UnknownCategory {
+        /// The name given.
+        found: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// A model file can't be used.
+    #[error("model \"{}\" can't be used", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ModelFileError,
+    },
+    /// A picture can't be scored or explained.
+    #[error("picture \"{}\" can't be explained", path.display())]
+    Explain {
+        /// The picture.
+        path: PathBuf,
+        /// Why.
+        source: ModelError,
+    },
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ReadError),
+    /// The data set.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The training.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A picture.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The export.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The files of an explanation.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// An output.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The generated shapes.
+    #[error(transparent)]
+    Shapes(#[from] ShapesError),
+    /// Standard output is gone or full.
+    #[error("cannot write to standard output")]
+    Stdout(#[source] std::io::Error),
+}
+
+impl Error {
+    /// A usage error without a hint.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Error::Usage { message: message.into(), hint: None }
+    }
+
+    /// What a user can do about it, as a line to paste where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Usage { hint, .. } => hint.clone(),
+            Error::UnknownCategory { found, known } => {
+                nearest(found, known.iter().map(String::as_str)).map(|name| format!("--category {name}"))
+            }
+            Error::Dataset(error) | Error::Train(TrainError::Dataset(error)) => error.hint(),
+            Error::Picture(error) => error.hint(),
+            Error::Export(error) => error.hint(),
+            Error::Config(ReadError::UnknownKeys { .. }) => {
+                Some("bowsight train --print-config lists every key".to_string())
+            }
+            Error::Train(TrainError::NothingToValidate { .. }) => Some("--c 10 fits without validation".to_string()),
+            Error::Shapes(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    /// 2 for bad usage or input, 1 for a failed run.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Write(_)
+            | Error::Stdout(_)
+            | Error::Explain { .. }
+            | Error::Export(ExportError::Write(_) | ExportError::Files(_) | ExportError::Busy { .. })
+            | Error::Files(_) => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// An error and its causes on one line, joined by ": ".
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error) {
+        text = format!("{text}: {cause}");
+    }
+    text
+}
+
+/// The causes of an error, outermost first, without those that only repeat what was said.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut said = error.to_string();
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            said = text.clone();
+            causes.push(text.trim_end().to_string());
+        }
+        next = cause.source();
+    }
+    causes
+}

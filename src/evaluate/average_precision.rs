@@ -1,0 +1,98 @@
+//! Average precision as the PASCAL VOC challenges define it (Everingham et al. 2010).
+//!
+//! Pictures are ranked by score, descending, ties in list order; difficult ones (label 0) are left out. `voc2007` is the mean over the
+//! recall thresholds 0, 0.1 … 1 of the largest precision at that recall or more; `voc2010` the area under the monotone
+//! envelope of precision over recall.
+
+use serde::{Deserialize, Serialize};
+
+/// Both definitions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AveragePrecision {
+    /// Eleven points, as in VOC 2007–2009.
+    pub voc2007: f64,
+    /// Area, as in VOC 2010 and later.
+    pub voc2010: f64,
+}
+
+/// AP of a ranking; none without positives. `labels` are +1, −1, or 0 = difficult.
+///
+/// ```
+/// let ap = bowsight::evaluate::average_precision(&[0.9, 0.8, 0.7], &[1, -1, 1]).unwrap();
+/// assert!((ap.voc2010 - (0.5 * 1.0 + 0.5 * 2.0 / 3.0)).abs() < 1e-12);
+/// ```
+pub fn average_precision(scores: &[f64], labels: &[i8]) -> Option<AveragePrecision> {
+    let mut order: Vec<usize> = (0..scores.len().min(labels.len())).filter(|&i| labels[i] != 0).collect();
+    // Adding 0 makes −0 the equal of 0.
+    order.sort_by(|&a, &b| (scores[b] + 0.0).total_cmp(&(scores[a] + 0.0)));
+    let positives = order.iter().filter(|&&i| labels[i] > 0).count();
+    if positives == 0 {
+        return None;
+    }
+    // (recall, precision) after each picture, precision made monotone from the end.
+    let mut hits = 0;
+    let mut curve: Vec<(f64, f64)> = Vec::with_capacity(order.len());
+    for (rank, &i) in order.iter().enumerate() {
+        hits += usize::from(labels[i] > 0);
+        curve.push((hits as f64 / positives as f64, hits as f64 / (rank + 1) as f64));
+    }
+    for i in (0..curve.len() - 1).rev() {
+        curve[i].1 = curve[i].1.max(curve[i + 1].1);
+    }
+    // The margin keeps 3/10 from missing the threshold 0.3 by rounding.
+    let at_recall = |threshold: f64| {
+        curve.iter().find(|(recall, _)| *recall >= threshold - 1e-12).map_or(0.0, |(_, precision)| *precision)
+    };
+    let voc2007 = (0..=10).map(|t| at_recall(f64::from(t) / 10.0)).sum::<f64>() / 11.0;
+    let mut before = 0.0;
+    let mut voc2010 = 0.0;
+    for (recall, precision) in curve {
+        voc2010 += (recall - before) * precision;
+        before = recall;
+    }
+    Some(AveragePrecision { voc2007, voc2010 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forty_golden_rankings_agree() {
+        #[derive(Deserialize)]
+        struct Case {
+            scores: Vec<f64>,
+            labels: Vec<i8>,
+            voc2007: Option<f64>,
+            voc2010: Option<f64>,
+        }
+        #[derive(Deserialize)]
+        struct Golden {
+            cases: Vec<Case>,
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/ap.json");
+        let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(golden.cases.len(), 40);
+        for (index, case) in golden.cases.iter().enumerate() {
+            let found = average_precision(&case.scores, &case.labels);
+            for (found, expected) in
+                [(found.map(|ap| ap.voc2007), case.voc2007), (found.map(|ap| ap.voc2010), case.voc2010)]
+            {
+                match (found, expected) {
+                    (Some(found), Some(expected)) => {
+                        assert!((found - expected).abs() < 1e-12, "case {index}: {found} instead of {expected}");
+                    }
+                    (None, None) => {}
+                    _ => panic!("case {index}: {found:?} instead of {expected:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ties_stay_in_list_order() {
+        let first = average_precision(&[0.5, 0.5], &[1, -1]).unwrap();
+        let second = average_precision(&[0.5, 0.5], &[-1, 1]).unwrap();
+        assert_eq!((first.voc2010, second.voc2010), (1.0, 0.5));
+    }
+}

@@ -1,0 +1,91 @@
+//! What is asked of an explanation, and what it holds; independent of the kind of model.
+
+use ndarray::Array2;
+
+use crate::format::container::Container;
+use crate::ledger::Ledger;
+
+crate::closed_set! {
+    /// Where the bias goes.
+    pub enum BiasMode as "bias" {
+        /// Shared equally by all dimensions.
+        Spread = "spread",
+        /// Into the ledger.
+        Sink = "sink",
+    }
+}
+
+/// What to explain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Query {
+    /// Index of the category whose score is explained.
+    pub category: usize,
+    /// Index of the category whose score is subtracted: f_a − f_b is explained.
+    pub against: Option<usize>,
+    /// Where the bias goes.
+    pub bias: BiasMode,
+    /// Whether to keep the layers for a trace.
+    pub trace: bool,
+}
+
+/// A decision explained on the pixels.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// f, or f_a − f_b.
+    pub score: f64,
+    /// R1, H×W: each pixel's share of the score.
+    pub relevance: Array2<f64>,
+    /// Where every part of the score went.
+    pub ledger: Ledger,
+    /// The layers of the way back, where the query asked for them.
+    pub trace: Option<Container>,
+}
+
+/// Which categories of a picture are explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// Those that the picture is labelled with.
+    True,
+    /// The one with the largest score; the first of equals.
+    Top,
+    /// All of them.
+    All,
+    /// This one.
+    One(usize),
+}
+
+impl Selection {
+    /// The categories' indices, from a picture's labels and scores (one a category).
+    pub fn of(self, labels: &[i8], scores: &[f64]) -> Vec<usize> {
+        match self {
+            Selection::True => (0..labels.len()).filter(|&category| labels[category] == 1).collect(),
+            Selection::Top => {
+                let best = |best: usize, next: usize| if scores[next] > scores[best] { next } else { best };
+                (0..scores.len()).reduce(best).into_iter().collect()
+            }
+            Selection::All => (0..scores.len()).collect(),
+            Selection::One(category) => vec![category],
+        }
+    }
+
+    /// The selection known without scores; none where the scores decide.
+    pub fn planned(self, labels: &[i8], categories: usize) -> Option<Vec<usize>> {
+        (self != Selection::Top).then(|| self.of(labels, &vec![0.0; categories]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selections() {
+        let (labels, scores) = ([1, -1, 0, 1], [0.1, 0.7, 0.7, -2.0]);
+        assert_eq!(Selection::True.of(&labels, &scores), [0, 3]);
+        assert_eq!(Selection::Top.of(&labels, &scores), [1]);
+        assert_eq!(Selection::All.of(&labels, &scores), [0, 1, 2, 3]);
+        assert_eq!(Selection::One(2).of(&labels, &scores), [2]);
+        assert_eq!(Selection::Top.planned(&labels, 4), None);
+        assert_eq!(Selection::True.planned(&labels, 4), Some(vec![0, 3]));
+    }
+}

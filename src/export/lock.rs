@@ -1,0 +1,59 @@
+//! One living run a folder.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::ExportError;
+use crate::format::atomic::WriteError;
+
+/// Holds the folder for this run; gone with the process, however it ends.
+#[derive(Debug)]
+pub struct RunLock {
+    path: PathBuf,
+    /// Held for its lock.
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock file `name` in `folder`.
+    ///
+    /// # Errors
+    /// [`ExportError::Busy`] when another run has it.
+    pub fn take(folder: &Path, name: &str) -> Result<Self, ExportError> {
+        let path = folder.join(name);
+        loop {
+            let file =
+                File::options().create(true).truncate(false).write(true).open(&path).map_err(WriteError::io(&path))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(ExportError::Busy { folder: folder.to_path_buf() }),
+                Err(TryLockError::Error(source)) => return Err(WriteError::io(&path)(source).into()),
+            }
+            // The run before may have removed the file between our opening and locking it: then the lock is worth nothing.
+            if is_still(&file, &path) {
+                return Ok(Self { path, _file: file });
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_still(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_still(_file: &File, _path: &Path) -> bool {
+    // An open file can't be removed there.
+    true
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,78 @@
+//! Relevance maps as `.npy` files (NumPy's format, version 1.0, C order).
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, ArrayView2};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+
+use super::atomic::{AtomicFile, WriteError};
+
+crate::closed_set! {
+    /// The numbers' type in the file.
+    pub enum Dtype as "dtype" {
+        /// 4 bytes, enough to draw.
+        F32 = "f32",
+        /// 8 bytes, the very numbers.
+        F64 = "f64",
+    }
+}
+
+/// Why a `.npy` file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("relevance map \"{}\" can't be read: {reason}", path.display())]
+pub struct NpyError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Writes `map` to `path`, whole or not at all.
+///
+/// # Errors
+/// Those of [`AtomicFile`].
+pub fn write(path: &Path, map: ArrayView2<'_, f64>, dtype: Dtype) -> Result<(), WriteError> {
+    let mut file = AtomicFile::create(path)?;
+    let written = match dtype {
+        Dtype::F64 => map.write_npy(&mut file),
+        Dtype::F32 => map.mapv(|value| value as f32).write_npy(&mut file),
+    };
+    written.map_err(|error| WriteError::io(path)(std::io::Error::other(error)))?;
+    file.flush().map_err(WriteError::io(path))?;
+    file.commit()
+}
+
+/// Reads a map of either type.
+///
+/// # Errors
+/// [`NpyError`].
+pub fn read(path: &Path) -> Result<Array2<f64>, NpyError> {
+    let fail = |reason: String| NpyError { path: path.to_path_buf(), reason };
+    let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
+    Array2::<f64>::read_npy(bytes.as_slice())
+        .or_else(|_| Array2::<f32>::read_npy(bytes.as_slice()).map(|map| map.mapv(f64::from)))
+        .map_err(|error| fail(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_come_back_and_the_header_is_numpys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.npy");
+        let map = ndarray::array![[0.1, -2.0, 3.5], [0.0, 1e-9, 7.0]];
+        write(&path, map.view(), Dtype::F64).unwrap();
+        assert_eq!(read(&path).unwrap(), map);
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+        assert_eq!(bytes.len(), 128 + 6 * 8);
+        write(&path, map.view(), Dtype::F32).unwrap();
+        assert!((read(&path).unwrap() - &map).iter().all(|d| d.abs() < 1e-6));
+        assert!(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains("'<f4'"));
+        std::fs::write(&path, b"nonsense").unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("map.npy"));
+    }
+}

@@ -1,0 +1,49 @@
+//! What any family of models offers to evaluation, explanation and export.
+
+use crate::explanation::{Explanation, Query};
+use crate::picture::Picture;
+
+/// Why a model could not look at a picture or explain its score.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The account did not balance: a fault of the program.
+    #[error(transparent)]
+    NotConserved(#[from] crate::ledger::NotConserved),
+    /// The picture holds no local feature.
+    #[error(
+        "no local features: {width}×{height} is smaller than the {smallest}×{smallest} pixels that the smallest one needs"
+    )]
+    TooSmall {
+        /// Picture width.
+        width: usize,
+        /// Picture height.
+        height: usize,
+        /// Smallest side that holds a feature.
+        smallest: usize,
+    },
+}
+
+/// A trained classifier of several categories.
+pub trait Model: Send + Sync {
+    /// The categories' names, in the order of all scores.
+    fn categories(&self) -> &[String];
+
+    /// Carries a picture forward as far as its scores; with `keep_descriptors` the descriptors are kept for a trace.
+    ///
+    /// # Errors
+    /// [`ModelError::TooSmall`] where the picture is too small to say anything about.
+    fn forward(&self, picture: &Picture, keep_descriptors: bool) -> Result<Box<dyn Forward + '_>, ModelError>;
+}
+
+/// A picture carried forward: its scores, and the way back.
+pub trait Forward {
+    /// f of every category.
+    fn scores(&self) -> &[f64];
+
+    /// Carries a score back to the pixels.
+    ///
+    /// # Errors
+    /// [`ModelError::NotConserved`] when the shares don't add up.
+    fn explain(&self, query: &Query) -> Result<Explanation, ModelError>;
+}

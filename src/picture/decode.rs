@@ -1,0 +1,306 @@
+//! Decoding: by content, not by name; limits before allocation; upright.
+//!
+//! Read are JPEG, PNG, TIFF, WebP and BMP in grey, RGB, palette and CMYK (JPEG), with 8 or 16 bits. The orientation that a
+//! camera noted is applied. Alpha is ignored: the colour below it is taken as it is stored.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+use super::{Picture, PictureError};
+
+/// How pictures are read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecodeOptions {
+    /// Longer side in pixels at most, larger pictures are reduced; 0: as it is.
+    pub max_side: usize,
+    /// Pixels at most; a picture that claims more is refused before anything of that size is allocated.
+    pub max_pixels: u64,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self { max_side: 0, max_pixels: 200_000_000 }
+    }
+}
+
+impl Picture {
+    /// Reads the picture at `path`.
+    ///
+    /// # Errors
+    /// [`PictureError`], naming the file and the cause.
+    pub fn open(path: &Path, options: &DecodeOptions) -> Result<Self, PictureError> {
+        let io = |source| PictureError::Io { path: path.to_path_buf(), source };
+        let size = std::fs::metadata(path).map_err(io)?.len();
+        // No format packs a pixel below a bit on average in practice; a file this size can't be a picture of ours.
+        if size > options.max_pixels.saturating_mul(8) {
+            return Err(io(std::io::Error::new(std::io::ErrorKind::FileTooLarge, format!("{size} bytes"))));
+        }
+        Self::decode(&std::fs::read(path).map_err(io)?, path, options)
+    }
+
+    /// Reads the picture in `bytes`; `path` names it in messages.
+    ///
+    /// # Errors
+    /// [`PictureError`].
+    pub fn decode(bytes: &[u8], path: &Path, options: &DecodeOptions) -> Result<Self, PictureError> {
+        let format = image::guess_format(bytes).ok().filter(|format| READ.contains(format));
+        let Some(format) = format else {
+            return Err(PictureError::UnknownFormat { path: path.to_path_buf(), found: describe(bytes) });
+        };
+        if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+            // The decoder would fill the missing part with grey.
+            let source = "the file ends before the picture does".into();
+            return Err(PictureError::Damaged { path: path.to_path_buf(), source });
+        }
+        let fail = |error: ImageError| match error {
+            ImageError::Unsupported(error) => {
+                PictureError::UnsupportedColour { path: path.to_path_buf(), found: error.to_string() }
+            }
+            error => PictureError::Damaged { path: path.to_path_buf(), source: error.into() },
+        };
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(options.max_pixels.saturating_mul(16));
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().map_err(fail)?;
+        let (width, height) = decoder.dimensions();
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > options.max_pixels || decoder.total_bytes() > options.max_pixels.saturating_mul(8) {
+            let allowed = options.max_pixels;
+            return Err(PictureError::TooLarge { path: path.to_path_buf(), width, height, allowed });
+        }
+        if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+            let found = format!("{:?}", decoder.color_type());
+            return Err(PictureError::UnsupportedColour { path: path.to_path_buf(), found });
+        }
+        let orientation = decoder.orientation().map_err(fail)?;
+        let mut image = DynamicImage::from_decoder(decoder).map_err(fail)?;
+        image.apply_orientation(orientation);
+        let image = limit(image, options.max_side);
+        from_dynamic(image)
+    }
+}
+
+const READ: [ImageFormat; 5] =
+    [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp];
+
+fn from_dynamic(image: DynamicImage) -> Result<Picture, PictureError> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    match image.color() {
+        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
+            Picture::from_rgb16(width, height, image.into_rgb16().into_raw())
+        }
+        _ => Picture::from_rgb8(width, height, image.into_rgb8().into_raw()),
+    }
+}
+
+fn limit(image: DynamicImage, max_side: usize) -> DynamicImage {
+    let longer = image.width().max(image.height());
+    let allowed = u32::try_from(max_side).unwrap_or(u32::MAX);
+    if allowed == 0 || longer <= allowed {
+        return image;
+    }
+    let scaled = |side: u32| ((f64::from(side) * f64::from(allowed) / f64::from(longer)).round() as u32).max(1);
+    let (width, height) = (scaled(image.width()), scaled(image.height()));
+    image.resize_exact(width, height, image::imageops::FilterType::CatmullRom)
+}
+
+fn describe(bytes: &[u8]) -> String {
+    match image::guess_format(bytes) {
+        _ if bytes.is_empty() => "empty".to_string(),
+        Ok(ImageFormat::Gif) => "a GIF".to_string(),
+        Ok(format) => format!("of unsupported format {format:?}"),
+        Err(_) => "no picture of a known format".to_string(),
+    }
+}
+
+/// Whether a JPEG's marker segments and scans run through to the end marker.
+///
+/// Segments (ITU-T T.81, B.1): `FF marker`, then, but for markers that stand alone, a big-endian length that counts itself. A
+/// scan's coded data follow its header and end at the next marker other than a restart; in them `FF 00` is a data byte.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    const SCAN: u8 = 0xDA;
+    const END: u8 = 0xD9;
+    let mut at = 2;
+    loop {
+        let Some(&[0xFF, marker]) = bytes.get(at..at + 2).and_then(|two| two.first_chunk::<2>()) else { return false };
+        match marker {
+            END => return true,
+            // Fill bytes.
+            0xFF => {
+                at += 1;
+                continue;
+            }
+            // Restarts and TEM stand alone.
+            0xD0..=0xD8 | 0x01 => {
+                at += 2;
+                continue;
+            }
+            _ => {}
+        }
+        let Some(length) = bytes.get(at + 2..at + 4).and_then(|two| two.first_chunk::<2>()) else { return false };
+        at += 2 + usize::from(u16::from_be_bytes(*length)).max(2);
+        if marker == SCAN {
+            loop {
+                let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == 0xFF)) else {
+                    return false;
+                };
+                at += next;
+                match bytes.get(at + 1) {
+                    None => return false,
+                    Some(0x00 | 0xD0..=0xD7) => at += 2,
+                    Some(0xFF) => at += 1,
+                    Some(_) => break,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, Luma, Rgb, RgbImage, RgbaImage};
+    use proptest::prelude::*;
+    use std::path::PathBuf;
+
+    fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
+        Picture::decode(bytes, Path::new("test-picture"), &DecodeOptions::default())
+    }
+
+    fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn colours() -> RgbImage {
+        RgbImage::from_fn(23, 17, |x, y| Rgb([(11 * x) as u8, (15 * y) as u8, (7 * (x + y)) as u8]))
+    }
+
+    #[test]
+    fn lossless_formats_and_colour_types_come_back_exactly() {
+        let rgb = colours();
+        for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp] {
+            let picture = decode(&encode(&DynamicImage::ImageRgb8(rgb.clone()), format)).unwrap();
+            assert_eq!(picture.rgb8(), rgb, "{format:?}");
+        }
+        let grey = GrayImage::from_fn(9, 5, |x, y| Luma([(20 * x + y) as u8]));
+        let picture = decode(&encode(&DynamicImage::ImageLuma8(grey.clone()), ImageFormat::Png)).unwrap();
+        assert_eq!(picture.rgb8().get_pixel(4, 3).0, [grey.get_pixel(4, 3).0[0]; 3]);
+        let alpha = RgbaImage::from_fn(9, 5, |x, y| image::Rgba([x as u8, y as u8, 200, (30 * x) as u8]));
+        let picture = decode(&encode(&DynamicImage::ImageRgba8(alpha), ImageFormat::Png)).unwrap();
+        assert_eq!(picture.rgb8().get_pixel(3, 2).0, [3, 2, 200], "alpha is ignored");
+        let sixteen = image::ImageBuffer::from_fn(6, 4, |x, y| Rgb([(1000 * x) as u16, (9000 * y) as u16, 65535]));
+        let picture = decode(&encode(&DynamicImage::ImageRgb16(sixteen), ImageFormat::Png)).unwrap();
+        let expected = (0.299 * 5000.0 + 0.587 * 27000.0 + 0.114 * 65535.0) / 257.0 / 255.0;
+        assert!((picture.grey()[(3, 5)] - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_cut_of_a_jpeg_or_png_is_an_error() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+            let whole = encode(&DynamicImage::ImageRgb8(colours()), format);
+            assert!(decode(&whole).is_ok());
+            // A PNG's last 12 bytes are the end chunk, which holds nothing.
+            let end = if format == ImageFormat::Png { whole.len() - 12 } else { whole.len() };
+            for length in 0..end {
+                let error = decode(&whole[..length]).expect_err(&format!("{format:?} cut at {length}"));
+                assert!(error.to_string().contains("test-picture"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_longer_side_is_limited_and_never_grows() {
+        let bytes = encode(&DynamicImage::ImageRgb8(colours()), ImageFormat::Png);
+        let open = |max_side| {
+            let options = DecodeOptions { max_side, ..DecodeOptions::default() };
+            let picture = Picture::decode(&bytes, Path::new("x"), &options).unwrap();
+            (picture.width(), picture.height())
+        };
+        assert_eq!(open(0), (23, 17));
+        assert_eq!(open(100), (23, 17));
+        assert_eq!(open(10), (10, 7));
+        assert_eq!(open(1), (1, 1));
+    }
+
+    #[test]
+    fn too_many_pixels_are_refused_with_the_numbers() {
+        let bytes = encode(&DynamicImage::ImageRgb8(colours()), ImageFormat::Png);
+        let options = DecodeOptions { max_pixels: 300, ..DecodeOptions::default() };
+        let error = Picture::decode(&bytes, Path::new("big.png"), &options).unwrap_err().to_string();
+        assert!(error.contains("23×17") && error.contains("300") && error.contains("big.png"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn nonsense_is_an_error_and_never_a_panic(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..400), kind in 0usize..6, flips in proptest::collection::vec((0usize..2000, any::<u8>()), 1..6),
+        ) {
+            let heads: [&[u8]; 6] = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"RIFF\0\0\0\0WEBPVP8 ", b"BM"];
+            bytes.splice(0..0, heads[kind].iter().copied());
+            let _ = decode(&bytes);
+            // A real picture with some bytes changed.
+            let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp];
+            let mut real = encode(&DynamicImage::ImageRgb8(colours()), formats[kind % 5]);
+            for (at, value) in flips {
+                let at = at % real.len();
+                real[at] = value;
+            }
+            let _ = decode(&real);
+        }
+    }
+
+    /// `BOWSIGHT_SHARED`, or the folder beside the project, where it is.
+    fn hostile() -> Option<PathBuf> {
+        let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+        let folder = std::env::var_os("BOWSIGHT_SHARED").map_or_else(beside, PathBuf::from).join("data/hostile");
+        if folder.is_dir() {
+            return Some(folder);
+        }
+        eprintln!("skipped: {} is not here", folder.display());
+        None
+    }
+
+    #[test]
+    fn hostile_pictures_are_read_or_refused_by_name() {
+        let Some(folder) = hostile() else { return };
+        let open = |name: &str| Picture::open(&folder.join(name), &DecodeOptions::default());
+        for (name, cause) in [
+            ("truncated.jpg", "ends before the picture does"),
+            ("empty.jpg", "is empty"),
+            ("text.jpg", "no picture of a known format"),
+            ("bomb_header.png", "60000×60000"),
+            ("animated.gif", "is a GIF"),
+            ("gif_named.png", "is a GIF"),
+        ] {
+            let error = crate::error::chain(&open(name).unwrap_err());
+            assert!(error.contains(name) && error.contains(cause), "{name}: {error}");
+        }
+        for name in [
+            "ok.jpg",
+            "one_row.png",
+            "one_column.png",
+            "smaller_than_support.png",
+            "cmyk.jpg",
+            "grey16.png",
+            "alpha.png",
+            "palette.png",
+        ] {
+            assert!(open(name).is_ok(), "{name}: {:?}", open(name).err());
+        }
+        let difference = |a: &Picture, b: &Picture| {
+            assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+            (a.grey() - b.grey()).mapv(f32::abs).mean().unwrap()
+        };
+        let upright = open("orientation6_upright.png").unwrap();
+        assert!(difference(&open("orientation6.jpg").unwrap(), &upright) < 0.01);
+        let plain = open("ok.jpg").unwrap();
+        assert!(difference(&open("cmyk.jpg").unwrap(), &plain) < 0.02, "CMYK is read as the same colours");
+        assert!(difference(&open("alpha.png").unwrap(), &upright) < 1e-6);
+        assert!(difference(&open("grey16.png").unwrap(), &upright) < 0.003);
+    }
+}

@@ -1,0 +1,27 @@
+//! How long work tells that it is alive; the library speaks through this, the program decides how it looks.
+
+/// A listener to long work.
+pub trait Progress: Sync {
+    /// A stage of `total` steps begins.
+    fn begin(&self, stage: &str, total: usize);
+
+    /// One step of the stage is done.
+    fn step(&self);
+
+    /// The stage is over.
+    fn end(&self);
+
+    /// Something the user should know, though the work goes on.
+    fn warn(&self, message: &str);
+}
+
+/// A listener that says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _stage: &str, _total: usize) {}
+    fn step(&self) {}
+    fn end(&self) {}
+    fn warn(&self, _message: &str) {}
+}
