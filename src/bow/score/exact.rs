@@ -3,8 +3,6 @@
 //! `R3_(u,d) = b/D + (β_u/s_u) Σ_i a_i k_u^(d)(x_i,d , x_d)` (Bach et al. 2015, Eqs 23–24), D the dimensions of all channels together.
 //! With `bias = sink` the term b/D is left out and b is kept for the ledger.
 
-use ndarray::ArrayView2;
-
 use super::kernel::AdditiveKernel;
 use crate::explanation::BiasMode;
 use crate::ledger::{Account, Kept};
@@ -15,8 +13,8 @@ pub struct Channel<'a> {
     pub kernel: &'a dyn AdditiveKernel,
     /// β_u/s_u.
     pub factor: f64,
-    /// The support vectors' histograms, n×D_u.
-    pub train: ArrayView2<'a, f32>,
+    /// The support vectors' histograms, n×D_u, row by row.
+    pub train: &'a [f32],
     /// The picture's histogram, D_u.
     pub histogram: &'a [f32],
 }
@@ -32,11 +30,9 @@ pub fn decompose(channels: &[Channel<'_>], dual: &[f64], bias: f64, mode: BiasMo
         .iter()
         .map(|channel| {
             let mut relevance = vec![0.0; channel.histogram.len()];
-            for (row, &a) in channel.train.rows().into_iter().zip(dual) {
+            for (row, &a) in channel.train.chunks_exact(channel.histogram.len().max(1)).zip(dual) {
                 // Most categories share few support vectors; the others' coefficients are exactly 0.
-                if a != 0.0
-                    && let Some(row) = row.to_slice()
-                {
+                if a != 0.0 {
                     channel.kernel.add_summands(a, row, channel.histogram, &mut relevance);
                 }
             }
@@ -68,7 +64,7 @@ mod tests {
             let value: f64 =
                 (0..9).map(|i| dual[i] * kind.kernel().value(train.row(i).as_slice().unwrap(), &x)).sum::<f64>();
             for &mode in BiasMode::ALL {
-                let channel = Channel { kernel, factor, train: train.view(), histogram: &x };
+                let channel = Channel { kernel, factor, train: train.as_slice().unwrap(), histogram: &x };
                 let (r3, kept) = decompose(&[channel], &dual, bias, mode);
                 for d in 0..14 {
                     let direct: f64 = (0..9)

@@ -7,7 +7,7 @@
 
 use multiversion::multiversion;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 
 use crate::numeric::lanes::{dot, squared_distance};
 
@@ -27,8 +27,8 @@ impl NearestWords {
     /// Prepares the K×P `words`.
     pub fn new(words: Array2<f32>) -> Self {
         let words = words.as_standard_layout().into_owned();
-        let squared: Vec<f64> =
-            words.rows().into_iter().map(|word| word.as_slice().map_or(0.0, |word| dot(word, word))).collect();
+        let square = |word: ArrayView1<'_, f32>| word.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+        let squared: Vec<f64> = words.rows().into_iter().map(square).collect();
         Self {
             transposed: words.t().as_standard_layout().into_owned(),
             squared_norms: squared.iter().map(|&norm| norm as f32).collect(),
@@ -45,47 +45,42 @@ impl NearestWords {
     /// Calls `found(row, words, distances)` for every row of `descriptors` (n×P), with its `k` nearest words by rank and
     /// their squared distances. `k` is at most K.
     pub fn search(&self, descriptors: ArrayView2<'_, f32>, k: usize, mut found: impl FnMut(usize, &[u32], &[f32])) {
-        let count = self.words.nrows();
+        let (count, width) = self.words.dim();
         let k = k.min(count);
-        let mut product = Array2::<f32>::zeros((BLOCK.min(descriptors.nrows()), count));
+        let descriptors = descriptors.as_standard_layout();
+        let mut product = vec![0.0f32; BLOCK.min(descriptors.nrows()) * count];
         let mut candidates: Vec<(f32, u32)> = Vec::new();
         let mut smallest: Vec<f32> = Vec::with_capacity(k + 1);
         let (mut words, mut distances) = (vec![0u32; k], vec![0f32; k]);
         for start in (0..descriptors.nrows()).step_by(BLOCK) {
             let end = (start + BLOCK).min(descriptors.nrows());
             let block = descriptors.slice(s![start..end, ..]);
-            let mut target = product.slice_mut(s![..end - start, ..]);
+            let product = &mut product[..(end - start) * count];
+            let mut target =
+                ArrayViewMut2::from_shape((end - start, count), product).expect("one product a row and word");
             general_mat_mul(-2.0, &block, &self.transposed, 0.0, &mut target);
-            for (row, (scores, descriptor)) in target.rows_mut().into_iter().zip(block.rows()).enumerate() {
-                let (Some(scores), Some(descriptor)) = (scores.into_slice(), descriptor.as_slice()) else { continue };
+            let rows = block.to_slice().expect("rows of a standard layout").chunks_exact(width.max(1));
+            for (row, (scores, descriptor)) in product.chunks_exact_mut(count).zip(rows).enumerate() {
                 let least = add_and_find_least(scores, &self.squared_norms);
                 let kth = if k == 1 { least } else { kth_smallest(scores, k, &mut smallest) };
-                let limit = kth + self.slack(descriptor);
                 candidates.clear();
-                collect_below(scores, limit, &mut candidates);
+                collect_below(scores, kth + self.slack(descriptor), &mut candidates);
                 for (distance, word) in &mut candidates {
-                    if let Some(word) = self.words.row(*word as usize).to_slice() {
-                        *distance = squared_distance(descriptor, word);
-                    }
+                    *distance = squared_distance(descriptor, self.word(*word as usize));
                 }
-                if k == 1 {
-                    // Ascending word order and a strict comparison: ties go to the lower index.
-                    let mut best = candidates[0];
-                    for candidate in &candidates[1..] {
-                        if candidate.0 < best.0 {
-                            best = *candidate;
-                        }
-                    }
-                    (distances[0], words[0]) = best;
-                } else {
-                    candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                    for (rank, (distance, word)) in candidates.iter().take(k).enumerate() {
-                        (distances[rank], words[rank]) = (*distance, *word);
-                    }
+                // Equal distances in the order of their words.
+                candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                for (rank, (distance, word)) in candidates.iter().take(k).enumerate() {
+                    (distances[rank], words[rank]) = (*distance, *word);
                 }
                 found(start + row, &words, &distances);
             }
         }
+    }
+
+    fn word(&self, index: usize) -> &[f32] {
+        let width = self.words.ncols();
+        &self.words.as_slice().expect("words are stored row by row")[index * width..(index + 1) * width]
     }
 
     /// Twice the largest difference, up to the descriptor's own norm, between the product and the distance in f32.

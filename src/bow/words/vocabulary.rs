@@ -6,7 +6,7 @@
 //! result is a function of (data, configuration, seed). Speaks linfa's `Fit` and `Predict`; `engine = "linfa"` has
 //! linfa-clustering do the work, from the same start.
 
-use linfa::traits::{Fit, Predict, PredictInplace};
+use linfa::traits::{Fit, PredictInplace};
 use linfa::{DatasetBase, ParamGuard};
 use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix2, s};
 use rand::RngExt;
@@ -227,11 +227,11 @@ impl VocabularyValidParams {
         let mut chosen = vec![random.random_range(0..rows)];
         let mut distances = vec![f32::INFINITY; rows];
         while chosen.len() < self.words {
-            let word = descriptors.row(chosen[chosen.len() - 1]);
-            let word = word.as_slice().unwrap_or_default();
+            let word = descriptors.row(chosen[chosen.len() - 1]).to_vec();
             distances.par_iter_mut().zip(descriptors.axis_iter(ndarray::Axis(0)).into_par_iter()).for_each(
                 |(distance, row)| {
-                    *distance = distance.min(row.as_slice().map_or(0.0, |row| squared_distance(row, word)));
+                    let row = row.to_slice().expect("descriptors are stored row by row");
+                    *distance = distance.min(squared_distance(row, &word));
                 },
             );
             let total: f64 = distances.iter().map(|&distance| f64::from(distance)).sum();
@@ -346,11 +346,6 @@ fn move_words(
         }
     }
     (moved, empty.len())
-}
-
-/// The nearest words of `descriptors` by linfa's interface.
-pub fn predict(vocabulary: &Vocabulary, descriptors: &Array2<f32>) -> Array1<usize> {
-    vocabulary.predict(descriptors)
 }
 
 #[cfg(test)]

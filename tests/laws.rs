@@ -1,0 +1,340 @@
+//! The laws that every explanation obeys, over random models and pictures and over every kernel, mapping and bias mode there is.
+
+use bowsight::bow::channel::Encoder;
+use bowsight::bow::config::{ChannelConfig, Configuration, Settings};
+use bowsight::bow::score::kernel::KernelKind;
+use bowsight::bow::score::svm::Report;
+use bowsight::bow::words::mapping::MappingKind;
+use bowsight::bow::words::nearest::NearestWords;
+use bowsight::bow::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord};
+use bowsight::explanation::{BiasMode, Explanation, Query};
+use bowsight::ledger::TOLERANCE;
+use bowsight::model::Model;
+use bowsight::numeric::random::stream;
+use bowsight::picture::Picture;
+use ndarray::Array2;
+use proptest::prelude::*;
+use rand::RngExt;
+
+const CATEGORIES: usize = 3;
+const PICTURES: usize = 6;
+
+/// A channel of every kernel and mapping there is, by number.
+fn channel(number: usize, cells: &str) -> ChannelConfig {
+    let mut config = ChannelConfig::default();
+    config.kernel.kind = KernelKind::ALL[number % KernelKind::ALL.len()];
+    config.mapping.kind = MappingKind::ALL[number / KernelKind::ALL.len() % MappingKind::ALL.len()];
+    config.mapping.neighbours = 4;
+    config.vocabulary.words = 12;
+    config.vocabulary.sample = 100;
+    config.pooling.cells = cells.parse().unwrap();
+    config.descriptor.sizes = vec![2, 3];
+    config.descriptor.step = 3;
+    config
+}
+
+const CHANNEL_KINDS: usize = 6;
+
+#[test]
+fn channel_kinds_cover_all_variants() {
+    assert_eq!(CHANNEL_KINDS, KernelKind::ALL.len() * MappingKind::ALL.len());
+}
+
+fn settings(channels: Vec<ChannelConfig>) -> Settings {
+    Configuration { channel: channels, ..Configuration::default() }.check().unwrap()
+}
+
+fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
+    let mut random = stream(seed, "model");
+    let settings = settings(channels);
+    let names: Vec<String> = (0..CATEGORIES).map(|c| format!("category {c}")).collect();
+    let labels = Array2::from_shape_fn((CATEGORIES, PICTURES), |(c, i)| if (c + i) % 2 == 0 { 1i8 } else { -1 });
+    let dual = Array2::from_shape_fn((CATEGORIES, PICTURES), |place| f64::from(labels[place]) * random.random::<f64>());
+    let fitted: Vec<FittedChannel> = settings
+        .channel
+        .iter()
+        .map(|config| {
+            // RootSIFT descriptors are not negative and have length 1; words near them.
+            let mut words = Array2::from_shape_fn((config.vocabulary.words, 128), |_| random.random::<f32>().powi(4));
+            for mut word in words.rows_mut() {
+                let norm = word.dot(&word).sqrt();
+                word /= norm;
+            }
+            let mut histograms = Array2::from_shape_fn((PICTURES, config.dimensions()), |_| random.random::<f32>());
+            for mut row in histograms.rows_mut() {
+                let sum = row.sum();
+                row /= sum;
+            }
+            FittedChannel::new(
+                Encoder::new(config.clone(), NearestWords::new(words), 0.2),
+                histograms,
+                0.05 + random.random::<f64>(),
+                1.0 / settings.channel.len() as f64,
+            )
+        })
+        .collect();
+    let report = Report {
+        iterations: 0,
+        objective: 0.0,
+        duality_gap: 0.0,
+        kkt_violation: 0.0,
+        support_vectors: PICTURES,
+        bounded: 0,
+        converged: true,
+    };
+    let solver = |category: &String| SolverRecord {
+        category: category.clone(),
+        c: 1.0,
+        c_positive: 1.0,
+        c_negative: 1.0,
+        positives: 3,
+        negatives: 3,
+        report: report.clone(),
+    };
+    let ids: Vec<String> = (0..PICTURES).map(|i| format!("p{i}")).collect();
+    BagOfWords {
+        training: TrainingRecord {
+            version: "test".into(),
+            seed,
+            data_digest: String::new(),
+            split: "train".into(),
+            pictures: ids.clone(),
+            left_out: Vec::new(),
+            categories: names.clone(),
+            support_pictures: ids,
+            validation: None,
+            vocabularies: Vec::new(),
+            solvers: names.iter().map(solver).collect(),
+        },
+        bias: (0..CATEGORIES).map(|_| random.random::<f64>() - 0.5).collect(),
+        train_scores: Array2::zeros((CATEGORIES, PICTURES)),
+        settings,
+        channels: fitted,
+        dual,
+        labels,
+    }
+}
+
+/// Blocks and noise, so that there are edges, textures and flat ground.
+fn picture(width: usize, height: usize, seed: u64) -> Picture {
+    let mut random = stream(seed, "picture");
+    let blocks: Vec<u8> = (0..64).map(|_| random.random()).collect();
+    let samples = (0..width * height)
+        .flat_map(|at| {
+            let (x, y) = (at % width, at / width);
+            let block = blocks[(x / 9 % 8) + 8 * (y / 7 % 8)];
+            let noise: u8 = if x < width / 2 { random.random_range(0..40) } else { 0 };
+            [block.saturating_add(noise), block, block.saturating_sub(noise)]
+        })
+        .collect();
+    Picture::from_rgb8(width, height, samples).unwrap()
+}
+
+fn query(category: usize) -> Query {
+    Query { category, against: None, bias: BiasMode::Spread, trace: false }
+}
+
+fn explain(model: &BagOfWords, picture: &Picture, query: Query) -> Explanation {
+    model.forward(picture, false).unwrap().explain(&query).unwrap()
+}
+
+fn close(a: &Array2<f64>, b: &Array2<f64>, tolerance: f64) -> bool {
+    let scale = a.iter().chain(b).fold(1e-9f64, |m, v| m.max(v.abs()));
+    a.dim() == b.dim() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * scale)
+}
+
+/// What a random model and picture are made of.
+#[derive(Debug, Clone)]
+struct Recipe {
+    kinds: Vec<usize>,
+    cells: &'static str,
+    size: (usize, usize),
+    seed: u64,
+}
+
+impl Recipe {
+    fn make(&self) -> (BagOfWords, Picture) {
+        let channels = self.kinds.iter().map(|&kind| channel(kind, self.cells)).collect();
+        (model(channels, self.seed), picture(self.size.0, self.size.1, self.seed))
+    }
+}
+
+fn any_recipe() -> impl Strategy<Value = Recipe> {
+    let kinds = proptest::collection::vec(0..CHANNEL_KINDS, 1..3);
+    let cells = prop_oneof![Just("1x1"), Just("1x1+2x2+3x1"), Just("3x4")];
+    (kinds, cells, (12usize..50, 12usize..50), 0u64..10_000).prop_map(|(kinds, cells, size, seed)| Recipe {
+        kinds,
+        cells,
+        size,
+        seed,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// f = Σ pixels + what the ledger names, in every bias mode and against another category.
+    #[test]
+    fn scores_are_conserved(recipe in any_recipe(), category in 0..CATEGORIES, against in proptest::option::of(0..CATEGORIES)) {
+        let (model, picture) = recipe.make();
+        let seen = model.forward(&picture, false).unwrap();
+        for &bias in BiasMode::ALL {
+            let explanation = seen.explain(&Query { category, against, bias, trace: false }).unwrap();
+            let expected = seen.scores()[category] - against.map_or(0.0, |other| seen.scores()[other]);
+            prop_assert_eq!(explanation.score, expected);
+            let ledger = &explanation.ledger;
+            let total = explanation.relevance.sum() + ledger.bias_sink + ledger.taylor_residual + ledger.no_features;
+            prop_assert!((total - expected).abs() <= TOLERANCE * expected.abs().max(1.0));
+            let b = model.bias[category] - against.map_or(0.0, |other| model.bias[other]);
+            let (spread, sink) = if bias == BiasMode::Spread { (b, 0.0) } else { (0.0, b) };
+            prop_assert!((ledger.spread_bias - spread).abs() < 1e-12 && (ledger.bias_sink - sink).abs() < 1e-12);
+        }
+    }
+
+    /// The explanation of a difference is the difference of the explanations.
+    #[test]
+    fn explanations_are_linear_in_the_classifier(recipe in any_recipe()) {
+        let (model, picture) = recipe.make();
+        let (a, b) = (explain(&model, &picture, query(0)), explain(&model, &picture, query(1)));
+        let both = explain(&model, &picture, Query { against: Some(1), ..query(0) });
+        prop_assert!(close(&both.relevance, &(&a.relevance - &b.relevance), 1e-9));
+    }
+
+    /// Twice the coefficients and the bias, twice the relevance.
+    #[test]
+    fn doubling_the_classifier_doubles_every_pixel(recipe in any_recipe(), category in 0..CATEGORIES) {
+        let (mut model, picture) = recipe.make();
+        let once = explain(&model, &picture, query(category));
+        model.dual *= 2.0;
+        model.bias.iter_mut().for_each(|b| *b *= 2.0);
+        let twice = explain(&model, &picture, query(category));
+        prop_assert_eq!(&once.relevance * 2.0, twice.relevance);
+    }
+
+    /// A pixel outside every support holds exactly nothing.
+    #[test]
+    fn pixels_outside_every_support_hold_nothing(recipe in any_recipe(), category in 0..CATEGORIES) {
+        let (model, picture) = recipe.make();
+        let relevance = explain(&model, &picture, query(category)).relevance;
+        let encoded: Vec<_> = model.channels.iter().map(|c| (c, c.encoder.encode(&picture, false))).collect();
+        let mut covered = Array2::from_elem(relevance.dim(), false);
+        for (channel, encoded) in &encoded {
+            for support in channel.encoder.supports(encoded) {
+                let part = ndarray::s![support.y0 as usize..support.y1 as usize, support.x0 as usize..support.x1 as usize];
+                covered.slice_mut(part).fill(true);
+            }
+        }
+        for (value, covered) in relevance.iter().zip(&covered) {
+            prop_assert!(*covered || *value == 0.0);
+        }
+    }
+
+    /// The order of words, support pictures and categories is only an order.
+    #[test]
+    fn permutations_change_nothing(kind in 0..CHANNEL_KINDS, seed in 0u64..10_000) {
+        let model = model(vec![channel(kind, "1x1+2x2")], seed);
+        let picture = picture(40, 33, seed);
+        let mut turned = self::model(vec![channel(kind, "1x1+2x2")], seed);
+        let words = turned.channels[0].encoder.words.words().nrows();
+        let order: Vec<usize> = (0..words).map(|w| (5 * w + 3) % words).collect();
+        let rows: Vec<usize> = (0..PICTURES).rev().collect();
+        let by_cell: Vec<usize> = (0..5).flat_map(|cell| order.iter().map(move |w| cell * words + w)).collect();
+        let channel = &turned.channels[0];
+        let permuted = FittedChannel::new(
+Encoder::new(
+                channel.encoder.config.clone(),
+                NearestWords::new(channel.encoder.words.words().select(ndarray::Axis(0), &order)),
+                channel.encoder.soft_variance,
+            ),
+channel.histograms().select(ndarray::Axis(0), &rows).select(ndarray::Axis(1), &by_cell),
+channel.kernel_scale,
+channel.beta,
+);
+        turned.channels = vec![permuted];
+        turned.dual = turned.dual.select(ndarray::Axis(1), &rows).select(ndarray::Axis(0), &[2, 0, 1]);
+        turned.bias = [2, 0, 1].iter().map(|&c: &usize| turned.bias[c]).collect();
+        for (new, old) in [2, 0, 1].into_iter().enumerate() {
+            let (a, b) = (explain(&model, &picture, query(old)), explain(&turned, &picture, query(new)));
+            prop_assert!((a.score - b.score).abs() < 1e-5, "{} {}", a.score, b.score);
+            prop_assert!(close(&a.relevance, &b.relevance, 1e-4));
+        }
+    }
+
+    /// With one rank, rank mapping is hard mapping: its factor is taken out by L1.
+    #[test]
+    fn one_rank_is_hard_mapping(seed in 0u64..10_000, hik in any::<bool>()) {
+        let mut hard = channel(0, "1x1+3x1");
+        hard.kernel.kind = if hik { KernelKind::Hik } else { KernelKind::Linear };
+        let mut rank = hard.clone();
+        rank.mapping.kind = MappingKind::Rank;
+        rank.mapping.neighbours = 1;
+        let picture = picture(44, 37, seed);
+        let (a, b) = (explain(&model(vec![hard], seed), &picture, query(0)), explain(&model(vec![rank], seed), &picture, query(0)));
+        prop_assert!((a.score - b.score).abs() < 1e-5);
+        prop_assert!(close(&a.relevance, &b.relevance, 1e-4));
+    }
+}
+
+/// A picture without contrast has no features, and its whole score is the ledger's.
+#[test]
+fn a_flat_picture_is_accounted_for_without_features() {
+    for &bias in BiasMode::ALL {
+        let model = model(vec![channel(0, "1x1+2x2")], 4);
+        let flat = Picture::from_rgb8(40, 40, vec![90; 4800]).unwrap();
+        let explanation = explain(&model, &flat, Query { bias, ..query(1) });
+        assert!(explanation.relevance.iter().all(|value| *value == 0.0));
+        assert!((explanation.ledger.no_features + explanation.ledger.bias_sink - explanation.score).abs() < 1e-12);
+        assert!((explanation.score - model.bias[1]).abs() < 1e-12);
+    }
+}
+
+/// Too small a picture is an error that says how large it must be.
+#[test]
+fn a_picture_smaller_than_every_support_is_refused() {
+    let model = model(vec![channel(0, "1x1")], 4);
+    let error = match model.forward(&picture(7, 40, 1), false) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("7×40 holds a feature of size 2?"),
+    };
+    assert!(error.contains("7×40") && error.contains("8×8"), "{error}");
+}
+
+/// Mirroring the picture mirrors the map when the words can't tell left from right.
+#[test]
+fn mirrored_pictures_have_mirrored_maps() {
+    for kind in 0..CHANNEL_KINDS {
+        // One size, and a width for which the grid maps onto itself: (W − 1 − 3s) divisible by the step.
+        let mut config = channel(kind, "1x1+3x1");
+        config.descriptor.sizes = vec![3];
+        let mut model = model(vec![config.clone()], 11);
+        let width = 1 + 9 + 3 * 10;
+        let picture = picture(width, 30, 8);
+        let mirrored = {
+            let image = image::imageops::flip_horizontal(&picture.rgb8());
+            Picture::from_rgb8(width, 30, image.into_raw()).unwrap()
+        };
+        // Mirror-symmetric words: x bins swapped, orientation t → (4 − t) mod 8.
+        let mut words = model.channels[0].encoder.words.words().clone();
+        let twin = |d: usize| (12 - d % 8) % 8 + 8 * ((3 - d / 8 % 4) + 4 * (d / 32));
+        for mut word in words.rows_mut() {
+            let original = word.to_owned();
+            for d in 0..128 {
+                word[d] = (original[d] + original[twin(d)]) / 2.0;
+            }
+        }
+        model.channels[0].encoder = Encoder::new(config, NearestWords::new(words), 0.2);
+        let (a, b) = (explain(&model, &picture, query(0)), explain(&model, &mirrored, query(0)));
+        assert!((a.score - b.score).abs() < 1e-3 * a.score.abs().max(1.0), "{} {}", a.score, b.score);
+        let back = b.relevance.slice(ndarray::s![.., ..;-1]).to_owned();
+        // Supports are half-open squares about the centre: with an odd size they lie half a pixel to one side.
+        let total = |map: &Array2<f64>| map.iter().map(|v| v.abs()).sum::<f64>();
+        let column = |map: &Array2<f64>, x: usize| map.column(x).sum();
+        let shifted: f64 = (1..width - 1)
+            .map(|x| {
+                let near = (x - 1..=x + 1).map(|other| (column(&a.relevance, x) - column(&back, other)).abs());
+                near.fold(f64::INFINITY, f64::min)
+            })
+            .sum();
+        assert!(shifted < 0.1 * total(&a.relevance), "{shifted} of {}", total(&a.relevance));
+    }
+}
