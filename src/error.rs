@@ -109,7 +109,7 @@ impl Error {
         match self {
             Error::Write(_)
             | Error::Stdout(_)
-            | Error::Explain { .. }
+            | Error::Explain { source: ModelError::NotConserved(_), .. }
             | Error::Export(ExportError::Write(_) | ExportError::Files(_) | ExportError::Busy { .. })
             | Error::Files(_) => 1,
             _ => 2,

@@ -163,7 +163,7 @@ pub(crate) struct Configuring {
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Number of visual words
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub words: Option<i64>,
     /// How features weigh words: hard, soft, rank
     #[arg(long, value_name = "KIND")]
@@ -175,7 +175,7 @@ pub(crate) struct Configuring {
     #[arg(long, value_name = "KIND")]
     pub kernel: Option<String>,
     /// Power γ of the histogram
-    #[arg(long, value_name = "GAMMA")]
+    #[arg(long, value_name = "GAMMA", allow_negative_numbers = true)]
     pub power: Option<f64>,
     /// Whether to apply RootSIFT
     #[arg(long, value_name = "BOOL")]
@@ -187,13 +187,13 @@ pub(crate) struct Configuring {
     #[arg(long, value_name = "KIND")]
     pub window: Option<String>,
     /// C of the SVM: a number, or "validate"
-    #[arg(long, value_name = "C")]
+    #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub c: Option<String>,
     /// How the classes' errors are weighed: none, balanced
     #[arg(long, value_name = "KIND")]
     pub class_weight: Option<String>,
     /// Longer side of the pictures in pixels at most; 0: as they are
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     pub max_side: Option<i64>,
 }
 

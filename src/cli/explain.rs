@@ -102,7 +102,9 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         match result {
             Ok(explained) => done.extend(explained.into_iter().map(|explained| (path, explained))),
             // With one picture its error is the command's; a full disk is everybody's.
-            Err(error) if arguments.pictures.len() == 1 || error.exit_code() == 1 => return Err(error),
+            Err(error) if arguments.pictures.len() == 1 || matches!(error, Error::Write(_) | Error::Files(_)) => {
+                return Err(error);
+            }
             Err(error) => failures.push((path, chain(&error))),
         }
     }

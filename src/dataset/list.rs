@@ -94,10 +94,12 @@ fn unknown_column(name: &str) -> String {
     format!("unknown column \"{name}\": must be path, category, difficult, split or group")
 }
 
-fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
-    let bytes = std::fs::read(path).map_err(DatasetError::io(path))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    parse(bytes, path)
+fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
+    std::fs::read(path).map_err(DatasetError::io(path))
+}
+
+fn rows_of(bytes: &[u8], path: &Path) -> Result<Vec<Row>, DatasetError> {
+    parse(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), path)
 }
 
 fn splits_of(rows: &[Row]) -> Vec<String> {
@@ -105,11 +107,19 @@ fn splits_of(rows: &[Row]) -> Vec<String> {
 }
 
 pub(super) fn split_names(path: &Path) -> Result<Vec<String>, DatasetError> {
-    Ok(splits_of(&read(path)?))
+    Ok(splits_of(&rows_of(&read(path)?, path)?))
 }
 
 pub(super) fn open(path: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
-    let rows = read(path)?;
+    read_bytes(&read(path)?, path, split)
+}
+
+/// Reads the `split` of a list's bytes; `path` is where the list lies.
+///
+/// # Errors
+/// [`DatasetError`], naming the line.
+pub fn read_bytes(bytes: &[u8], path: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
+    let rows = rows_of(bytes, path)?;
     let known = splits_of(&rows);
     if let Some(split) = split
         && split != WHOLE

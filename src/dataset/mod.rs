@@ -1,7 +1,7 @@
 //! Labelled pictures: PASCAL VOC folders, folders of category folders, CSV lists, and generated shapes.
 
 mod folders;
-mod list;
+pub mod list;
 pub mod shapes;
 pub mod voc;
 

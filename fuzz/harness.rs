@@ -1,0 +1,47 @@
+//! What every parser must survive: any bytes, without a panic. Used by the fuzz targets and by a short seeded test.
+
+use std::path::Path;
+
+/// A model file.
+pub fn model(bytes: &[u8]) {
+    if let Ok(model) = bowsight::bow::model_file::from_bytes(bytes) {
+        // What was accepted can be written again.
+        assert!(bowsight::bow::model_file::to_container(&model).is_ok());
+    }
+}
+
+/// A trace.
+pub fn trace(bytes: &[u8]) {
+    if let Ok(trace) = bowsight::bow::trace_file::read(bytes) {
+        assert!(trace.relevance.iter().all(|value| value.is_finite()));
+    }
+}
+
+/// A VOC annotation.
+pub fn annotation(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(annotation) = bowsight::dataset::voc::parse_annotation(&text, Path::new("fuzz.xml")) {
+        for object in annotation.objects {
+            assert!(object.region.area() > 0);
+        }
+    }
+}
+
+/// A CSV list.
+pub fn list(bytes: &[u8]) {
+    if let Ok(dataset) = bowsight::dataset::list::read_bytes(bytes, Path::new("fuzz.csv"), None) {
+        for entry in &dataset.pictures {
+            assert!(!entry.path.is_empty() && entry.labels.len() == dataset.categories.len());
+        }
+    }
+}
+
+/// A configuration file.
+pub fn config(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(settings) = bowsight::config::Draft::parse(&text, "fuzz.toml").and_then(bowsight::config::Draft::resolve)
+    {
+        let again = bowsight::config::to_toml(&settings);
+        assert!(bowsight::config::Draft::parse(&again, "again").and_then(bowsight::config::Draft::resolve).is_ok());
+    }
+}

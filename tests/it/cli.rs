@@ -1,0 +1,309 @@
+//! Command lines: what they print, what they write, and how they fail.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::setting::*;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in
+        ["demo", "train", "evaluate", "predict", "explain", "export", "model", "shapes", "completions", "man"]
+    {
+        let help = succeed(&[command, "--help"]);
+        assert!(help.contains("Example") && help.contains("bowsight "), "{command}: {help}");
+    }
+    assert!(succeed(&["--help"]).contains("Exit codes"));
+    assert!(succeed(&["--version"]).starts_with("bowsight "));
+    assert!(succeed(&["completions", "bash"]).contains("--print-config"));
+    let man = succeed(&["man"]);
+    for part in [".TH", "export", "\\-\\-shard", "\\-\\-print\\-config"] {
+        assert!(man.contains(part), "{part} is missing in the manual");
+    }
+}
+
+#[test]
+fn the_printed_configuration_is_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let text = succeed(&["train", "--print-config", "--words", "77", "--seed", "5", "--kernel", "linear"]);
+    assert!(text.contains("words = 77") && text.contains("seed = 5") && text.contains("kind = \"linear\""));
+    std::fs::write(&path, &text).unwrap();
+    assert_eq!(succeed(&["train", "--print-config", "--config", super::setting::text(&path)]), text);
+    // Flags win.
+    let over = succeed(&["train", "--print-config", "--config", super::setting::text(&path), "--words", "9"]);
+    assert!(over.contains("words = 9\n"));
+    std::fs::write(&path, "[svm]\ntolerence = 1\n").unwrap();
+    let errors = fail(2, &["train", "--print-config", "--config", super::setting::text(&path)]);
+    assert!(errors.contains("svm.tolerence") && errors.contains("did you mean \"tolerance\"?"), "{errors}");
+    let errors = fail(2, &["train", "--print-config", "--mapping", "sof"]);
+    assert!(errors.contains("unknown mapping \"sof\"") && errors.contains("\"soft\""), "{errors}");
+    let errors = fail(2, &["train", "--print-config", "--words", "0", "--power", "-1"]);
+    assert!(errors.contains("words") && errors.contains("power"), "all faults together: {errors}");
+}
+
+#[test]
+fn evaluation_is_printed_and_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let scores = folder.path().join("scores.csv");
+    let arguments = ["evaluate", "--data", text(shapes()), "--split", "test", "--model", text(model())];
+    let found = json(&succeed(&[&arguments[..], &["--format", "json", "--scores", text(&scores)]].concat()));
+    assert_eq!((found["split"].as_str(), found["pictures"].as_u64()), (Some("test"), Some(16)));
+    let ap = found["categories"]["circle"]["voc2007"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&ap));
+    let mean = |kind: &str| {
+        let each = ["circle", "polygon"].map(|c| found["categories"][c][kind].as_f64().unwrap());
+        (each[0] + each[1]) / 2.0
+    };
+    for kind in ["voc2007", "voc2010"] {
+        assert!((found["mean"][kind].as_f64().unwrap() - mean(kind)).abs() < 1e-12);
+    }
+    let table = std::fs::read_to_string(&scores).unwrap();
+    assert_eq!(table.lines().next(), Some("picture,circle,polygon"));
+    assert_eq!(table.lines().count(), 17);
+    let printed = succeed(&arguments);
+    assert!(printed.contains("AP 2007") && printed.contains("polygon") && printed.contains("mean"));
+    // The scores are those of predict.
+    let predicted = json(&succeed(&["predict", text(&picture(7)), "--model", text(model()), "--format", "json"]));
+    let line = table.lines().find(|line| line.starts_with("000007,")).unwrap();
+    let circle: f64 = line.split(',').nth(1).unwrap().parse().unwrap();
+    assert_eq!(predicted["pictures"][0]["scores"]["circle"].as_f64(), Some(circle));
+}
+
+#[test]
+fn an_explanation_writes_maps_pictures_and_its_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = text(folder.path());
+    let one = picture(1);
+    let arguments = ["explain", text(&one), "--model", text(model()), "--category", "all", "--out", out];
+    let found = json(&succeed(&[&arguments[..], &["--format", "json", "--dtype", "f64", "--trace"]].concat()));
+    let explanations = found["explanations"].as_array().unwrap();
+    assert_eq!(explanations.len(), 2);
+    for explanation in explanations {
+        let file = |kind: &str| folder.path().join(explanation["files"][kind].as_str().unwrap());
+        let map = bowsight::format::npy::read(&file("relevance")).unwrap();
+        assert_eq!(map.dim(), (90, 110));
+        let ledger = &explanation["ledger"];
+        let number = |key: &str| ledger[key].as_f64().unwrap();
+        let total = map.sum() + number("bias_sink") + number("no_features") + number("taylor_residual");
+        assert!((total - number("score")).abs() < 1e-9);
+        for kind in ["heatmap", "overlay", "triplet"] {
+            assert!(image::open(file(kind)).unwrap().height() == 90);
+        }
+        let trace = bowsight::bow::trace_file::read(&std::fs::read(file("trace")).unwrap()).unwrap();
+        assert_eq!(trace.relevance, map);
+        assert_eq!(trace.ledger.score, number("score"));
+        let scale = explanation["scale"].as_f64().unwrap();
+        assert_eq!(scale, map.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
+    }
+    let printed = succeed(&[&arguments[..], &["--no-heatmap"]].concat());
+    assert!(printed.contains("sum of the pixels") && printed.contains("conservation error"), "{printed}");
+}
+
+#[test]
+fn a_difference_of_categories_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = picture(2);
+    let explain = |more: &[&str]| {
+        let base =
+            ["explain", text(&one), "--model", text(model()), "--no-heatmap", "--format", "json", "--dtype", "f64"];
+        let found = json(&succeed(&[&base[..], &["--out", text(folder.path())], more].concat()));
+        let explanation = found["explanations"][0].clone();
+        let map = folder.path().join(explanation["files"]["relevance"].as_str().unwrap());
+        (explanation["ledger"]["score"].as_f64().unwrap(), bowsight::format::npy::read(&map).unwrap())
+    };
+    let (a, map_a) = explain(&["--category", "circle"]);
+    let (b, map_b) = explain(&["--category", "polygon"]);
+    let (difference, map) = explain(&["--category", "circle", "--against", "polygon"]);
+    assert!((difference - (a - b)).abs() < 1e-12);
+    assert!((map - (map_a - map_b)).iter().all(|v| v.abs() < 1e-12));
+}
+
+#[test]
+fn one_scale_for_a_set_is_named_in_the_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (picture(3), picture(4));
+    let arguments = ["explain", text(&first), text(&second), "--model", text(model()), "--category", "circle"];
+    let more = ["--scale", "set", "--heatmap", "heatmap", "--out", text(folder.path()), "--format", "json"];
+    let found = json(&succeed(&[&arguments[..], &more].concat()));
+    let each = |key: &str| [0, 1].map(|i| found["explanations"][i][key].as_f64().unwrap());
+    let (largest, scales) = (each("largest"), each("scale"));
+    assert_eq!(scales, [largest[0].max(largest[1]); 2]);
+    let file = folder.path().join(found["explanations"][0]["files"]["heatmap"].as_str().unwrap());
+    let bytes = std::fs::read(file).unwrap();
+    assert!(String::from_utf8_lossy(&bytes).contains("(set)"), "the scale is noted in the PNG");
+}
+
+#[test]
+fn wrong_names_are_answered_with_the_right_ones() {
+    let errors = fail(2, &["explain", text(&picture(1)), "--model", text(model()), "--category", "circel"]);
+    assert!(errors.contains("unknown category \"circel\"") && errors.contains("circle, polygon"), "{errors}");
+    assert!(errors.contains("hint: --category circle"), "{errors}");
+    let errors = fail(2, &["evaluate", "--data", text(shapes()), "--split", "tset", "--model", text(model())]);
+    assert!(errors.contains("\"tset\"") && errors.contains("hint: --split test"), "{errors}");
+    let errors = fail(2, &["evaluate", "--data", "/nowhere/at/all", "--split", "test", "--model", text(model())]);
+    assert!(errors.contains("/nowhere/at/all"), "{errors}");
+    let errors = fail(2, &["predict", text(&picture(1)), "--model", "/nowhere.bowsight"]);
+    assert!(errors.contains("/nowhere.bowsight"), "{errors}");
+    fail(2, &["explain", "--model", text(model())]);
+    fail(2, &["no-such-command"]);
+}
+
+#[test]
+fn a_bad_picture_costs_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.png");
+    std::fs::write(&bad, b"not a picture").unwrap();
+    let small = folder.path().join("small.png");
+    image::RgbImage::new(9, 9).save(&small).unwrap();
+    let out = folder.path().join("out");
+    let pictures = [text(&bad), text(&small)];
+    let good = picture(1);
+    let arguments = [
+        &["explain", pictures[0], text(&good), pictures[1]][..],
+        &["--model", text(model()), "--category", "top", "--out", text(&out)],
+    ]
+    .concat();
+    let errors = fail(3, &arguments);
+    assert!(errors.contains("bad.png") && errors.contains("small.png") && errors.contains("9×9"), "{errors}");
+    assert_eq!(contents(&out).len(), 4);
+    let output = run(&["predict", pictures[0], text(&good), "--model", text(model()), "--format", "json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let found = json(&String::from_utf8(output.stdout).unwrap());
+    assert!(found["pictures"][0]["error"].as_str().unwrap().contains("no picture"));
+    assert!(found["pictures"][1]["error"].is_null());
+    // Alone, its error is the command's.
+    let errors = fail(2, &["explain", pictures[0], "--model", text(model()), "--category", "top", "--out", text(&out)]);
+    assert!(errors.starts_with("error: picture") && errors.contains("bad.png"), "{errors}");
+    let errors = fail(2, &["explain", pictures[1], "--model", text(model()), "--category", "top", "--out", text(&out)]);
+    assert!(errors.contains("no local features: 9×9"), "{errors}");
+}
+
+#[test]
+fn pictures_that_would_share_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("000001.png");
+    std::fs::copy(picture(1), &copy).unwrap();
+    let one = picture(1);
+    let errors = fail(2, &["explain", text(&one), text(&copy), "--model", text(model()), "--category", "top"]);
+    assert!(errors.contains("same files") && errors.contains("hint:"), "{errors}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn full_and_unwritable_outputs_are_errors_and_leave_nothing() {
+    let errors = fail(
+        1,
+        &["evaluate", "--data", text(shapes()), "--split", "test", "--model", text(model()), "--scores", "/dev/full"],
+    );
+    assert!(errors.contains("/dev/full") && errors.to_lowercase().contains("space"), "{errors}");
+    assert!(!std::fs::metadata("/dev/full").unwrap().is_file(), "the device must survive");
+    let mut arguments = vec!["train", "--data", text(shapes()), "--split", "trainval", "--model", "/dev/full"];
+    arguments.extend(SMALL);
+    assert!(fail(1, &arguments).contains("/dev/full"));
+    // Standard output, too.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = bowsight()
+        .args(["predict", text(&picture(1)), "--model", text(model())])
+        .stdout(full)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let below = file.join("model.bowsight");
+    let mut arguments = vec!["train", "--data", text(shapes()), "--split", "trainval", "--model", text(&below)];
+    arguments.extend(SMALL);
+    let errors = fail(1, &arguments);
+    assert!(errors.contains("model.bowsight"), "{errors}");
+    assert_eq!(contents(folder.path()).len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let mut child = bowsight().args(["man"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_model_can_be_looked_into() {
+    let shown = succeed(&["model", "show", text(model())]);
+    for part in ["circle", "polygon", "words = 25", "sha256", "AP val"] {
+        assert!(shown.contains(part), "{part} is missing in: {shown}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("parts");
+    succeed(&["model", "export", text(model()), "--out", text(&out)]);
+    let files = contents(&out);
+    for name in [
+        "config.json",
+        "training.json",
+        "dual.npy",
+        "bias.npy",
+        "labels.npy",
+        "train_scores.npy",
+        "channels.0.vocabulary.npy",
+        "channels.0.histograms.npy",
+        "channels.0.json",
+    ] {
+        assert!(files.contains_key(name), "{name}");
+    }
+    let own = folder.path().join("own.npy");
+    succeed(&["model", "histograms", text(model()), "--out", text(&own)]);
+    assert!(std::fs::read(&own).unwrap() == files["channels.0.histograms.npy"]);
+    let test = folder.path().join("test.npy");
+    succeed(&["model", "histograms", text(model()), "--data", text(shapes()), "--split", "test", "--out", text(&test)]);
+    let map = bowsight::format::npy::read(&test).unwrap();
+    assert_eq!(map.dim(), (16, 25 * 8));
+    assert!(map.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
+    let rows = json(&std::fs::read_to_string(test.with_extension("json")).unwrap());
+    assert_eq!(rows["pictures"].as_array().unwrap().len(), 16);
+}
+
+#[test]
+fn the_demo_finds_each_texture_in_its_own_strip() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let found = json(&succeed(&["demo", "--out", text(&out), "--format", "json"]));
+    for category in found["categories"].as_array().unwrap() {
+        let share = category["share"].as_f64().unwrap();
+        assert!(share > 0.6, "{category}");
+        assert!((category["uniform"].as_f64().unwrap() - 1.0 / 3.0).abs() < 1e-9);
+        assert!((category["random"].as_f64().unwrap() - 1.0 / 3.0).abs() < 0.02);
+        assert_eq!(category["average_precision"].as_f64(), Some(1.0));
+    }
+    assert!(out.join("mosaic.grass.triplet.png").is_file() && out.join("textures.bowsight").is_file());
+}
+
+/// The model that travels with the project explains a picture that travels with it.
+#[test]
+fn the_shipped_model_explains_the_cat() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/voc2012.bowsight");
+    assert!(std::fs::metadata(&shipped).unwrap().len() <= 6_000_000);
+    let cat = sample("chelsea.png");
+    let found = json(&succeed(&[
+        "explain",
+        text(&cat),
+        "--model",
+        text(&shipped),
+        "--category",
+        "top",
+        "--out",
+        text(folder.path()),
+        "--format",
+        "json",
+    ]));
+    assert_eq!(found["explanations"][0]["category"], "cat");
+    assert!(found["explanations"][0]["ledger"]["score"].as_f64().unwrap() > 0.0);
+}

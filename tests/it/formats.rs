@@ -1,0 +1,89 @@
+//! Files from elsewhere: every way in which a model can be wrong is an error that says which.
+
+use bowsight::bow::model_file::{self, ModelFileError};
+use bowsight::format::container::{Container, Values};
+
+use super::setting::*;
+
+fn container() -> Container {
+    model_file::to_container(&model_file::load(model()).unwrap()).unwrap()
+}
+
+fn bytes(container: &Container) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    container.write_to(&mut bytes).unwrap();
+    bytes
+}
+
+fn error(container: &Container) -> String {
+    let error: ModelFileError = model_file::from_bytes(&bytes(container)).err().expect("the mutation was not noticed");
+    bowsight::error::chain(&error)
+}
+
+#[test]
+fn every_mutation_of_a_model_is_noticed_and_named() {
+    let whole = container();
+    assert!(model_file::from_bytes(&bytes(&whole)).is_ok());
+    type Mutation = (&'static str, Box<dyn Fn(&mut Container)>, &'static str);
+    let metadata = |key: &'static str, value: &'static str| -> Box<dyn Fn(&mut Container)> {
+        Box::new(move |c| {
+            c.metadata.insert(key.to_string(), value.to_string());
+        })
+    };
+    let number = |name: &'static str, value: f64| -> Box<dyn Fn(&mut Container)> {
+        Box::new(move |c| match &mut c.tensors.get_mut(name).unwrap().values {
+            Values::F64(values) => values[0] = value,
+            Values::F32(values) => values[0] = value as f32,
+            Values::I8(values) => values[0] = value as i8,
+            _ => panic!(),
+        })
+    };
+    let mutations: Vec<Mutation> = vec![
+        ("format", metadata("format", "something"), "\"format\" must be \"bowsight-model\", found \"something\""),
+        ("version", metadata("version", "2"), "found \"2\": it was written by a newer program"),
+        ("config", metadata("config", "{"), "\"config\" is malformed"),
+        ("config range", metadata("config", "{\"channel\": []}"), "at least one channel"),
+        ("config key", metadata("config", "{\"nonsense\": 1}"), "nonsense"),
+        ("training", metadata("training", "[]"), "\"training\" is malformed"),
+        ("no training", Box::new(|c| drop(c.metadata.remove("training"))), "\"training\" is missing"),
+        ("no dual", Box::new(|c| drop(c.tensors.remove("dual"))), "tensor \"dual\" is missing"),
+        ("shape", Box::new(|c| c.tensors.get_mut("dual").unwrap().shape.reverse()), "tensor \"dual\" must have shape"),
+        (
+            "type",
+            Box::new(|c| {
+                let bias = c.tensors.get_mut("bias").unwrap();
+                bias.values = Values::F32(vec![0.0; bias.shape[0]]);
+            }),
+            "tensor \"bias\" must be F64, found F32",
+        ),
+        ("vocabulary", number("channels.0.vocabulary", f64::NAN), "\"channels.0.vocabulary\" must be finite"),
+        ("histograms", number("channels.0.histograms", f64::INFINITY), "\"channels.0.histograms\" must be finite"),
+        ("scores", number("train_scores", f64::NAN), "\"train_scores\" must be finite"),
+        ("scale", number("channels.0.kernel_scale", 0.0), "kernel_scale must be positive, found 0"),
+        ("beta", number("channels.0.beta", 1.5), "beta must be between 0 and 1, found 1.5"),
+        ("dual", number("dual", 1e9), "dual coefficient at (0, 0)"),
+        ("labels", number("labels", 7.0), "labels at (0, 0) must be +1, −1 or 0, found 7"),
+    ];
+    for (what, mutate, expected) in mutations {
+        let mut container = whole.clone();
+        mutate(&mut container);
+        let message = error(&container);
+        assert!(message.contains(expected), "{what}: {message}");
+    }
+}
+
+#[test]
+fn every_cut_of_a_model_is_noticed() {
+    let whole = std::fs::read(model()).unwrap();
+    for part in 0..200 {
+        assert!(model_file::from_bytes(&whole[..whole.len() * part / 200]).is_err());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.bowsight");
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let errors = fail(2, &["model", "show", text(&path)]);
+    assert!(errors.contains("cut.bowsight") && errors.contains("not a whole safetensors file"), "{errors}");
+    std::fs::write(&path, b"").unwrap();
+    assert!(fail(2, &["model", "show", text(&path)]).contains("cut.bowsight"));
+    assert!(fail(2, &["model", "show", text(folder.path())]).contains("error: model"));
+}

@@ -1,0 +1,8 @@
+//! What a user sees: command lines, files, whole trainings.
+
+mod cli;
+mod export;
+mod formats;
+mod fuzz;
+mod setting;
+mod training;

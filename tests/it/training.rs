@@ -1,0 +1,237 @@
+//! Whole trainings: the same bytes whatever the threads, agreement with another solver, labels and pictures left out.
+
+use std::path::Path;
+
+use bowsight::bow::config::{Configuration, Cost};
+use bowsight::bow::model_file;
+use bowsight::bow::train::{TrainError, TrainingData, train};
+use bowsight::dataset::Dataset;
+use bowsight::progress::Silent;
+use libsvm_rs::predict::predict_values;
+use libsvm_rs::train::svm_train;
+use libsvm_rs::{KernelType, SvmNode, SvmParameterBuilder, SvmProblem, SvmType};
+
+use super::setting::{self, *};
+
+fn small() -> Configuration {
+    let mut configuration = Configuration::default();
+    let channel = &mut configuration.channel[0];
+    channel.vocabulary.words = 20;
+    channel.vocabulary.sample = 3000;
+    channel.vocabulary.max_iter = 5;
+    channel.descriptor.sizes = vec![4, 6];
+    channel.pooling.cells = "1x1".parse().unwrap();
+    configuration.svm.c = Cost::Fixed(10.0);
+    configuration
+}
+
+fn split(name: &str) -> Dataset {
+    Dataset::open(shapes(), Some(name), None).unwrap()
+}
+
+#[test]
+fn threads_and_repetition_do_not_change_a_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (name, threads) in [("a", "1"), ("b", "2"), ("c", "2")] {
+        let path = folder.path().join(format!("{name}.bowsight"));
+        setting::train(&path, &["--threads", threads, "--mapping", "soft"]);
+        files.push(std::fs::read(&path).unwrap());
+        assert!(folder.path().join(format!("{name}.log.json")).is_file());
+    }
+    assert!(files[0] == files[1] && files[1] == files[2], "the model depends on threads or time");
+    let other = folder.path().join("d.bowsight");
+    setting::train(&other, &["--seed", "1", "--mapping", "soft"]);
+    assert!(files[0] != std::fs::read(&other).unwrap(), "the seed does nothing");
+}
+
+#[test]
+fn a_model_loads_back_as_it_was() {
+    let loaded = model_file::load(model()).unwrap();
+    let mut bytes = Vec::new();
+    model_file::to_container(&loaded).unwrap().write_to(&mut bytes).unwrap();
+    assert!(bytes == std::fs::read(model()).unwrap(), "the bytes differ");
+}
+
+/// The stored training scores are those that the model gives to its training pictures.
+#[test]
+fn stored_scores_are_the_models_own() {
+    use bowsight::model::Model;
+    let model = model_file::load(model()).unwrap();
+    let data = split("trainval");
+    for (row, id) in model.training.support_pictures.iter().enumerate().take(6) {
+        let entry = data.pictures.iter().find(|entry| entry.id == *id).unwrap();
+        let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
+        let seen = model.forward(&picture, false).unwrap();
+        for (category, score) in seen.scores().iter().enumerate() {
+            let stored = model.train_scores[(category, row)];
+            // The Gram matrix is stored in f32.
+            assert!((score - stored).abs() < 1e-4 * score.abs().max(1.0), "{id}: {score}, stored {stored}");
+        }
+    }
+}
+
+/// libsvm-rs, given the model's own kernel matrix, finds the same scores.
+#[test]
+fn another_solver_finds_the_same_scores() {
+    for kernel in ["hik", "linear"] {
+        let mut configuration = small();
+        configuration.channel[0].kernel.kind = kernel.parse().unwrap();
+        configuration.svm.tolerance = 1e-8;
+        let settings = configuration.check().unwrap();
+        let data = split("trainval");
+        let (model, _) = train(&settings, &TrainingData { split: data.clone(), validation: None }, &Silent).unwrap();
+        let channel = &model.channels[0];
+        let function = channel.encoder.config.kernel.kind.kernel();
+        let histograms: Vec<Vec<f32>> = data
+            .pictures
+            .iter()
+            .map(|entry| {
+                let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
+                channel.encoder.encode(&picture, false).histogram
+            })
+            .collect();
+        let gram =
+            |i: usize, j: usize| channel.factor() * f64::from(function.value(&histograms[i], &histograms[j]) as f32);
+        let nodes = |i: usize| -> Vec<SvmNode> {
+            let first = SvmNode { index: 0, value: (i + 1) as f64 };
+            let rest =
+                (0..histograms.len()).map(|j| SvmNode { index: j as i32 + 1, value: f64::from(gram(i, j) as f32) });
+            std::iter::once(first).chain(rest).collect()
+        };
+        libsvm_rs::set_quiet(true);
+        for (category, name) in data.categories.iter().enumerate() {
+            let labels: Vec<f64> = data.pictures.iter().map(|entry| f64::from(entry.labels[category])).collect();
+            let problem = SvmProblem { labels: labels.clone(), instances: (0..labels.len()).map(nodes).collect() };
+            let parameter = SvmParameterBuilder::new()
+                .svm_type(SvmType::CSvc)
+                .kernel_type(KernelType::Precomputed)
+                .c(10.0)
+                .eps(1e-8)
+                .build()
+                .unwrap();
+            let other = svm_train(&problem, &parameter);
+            let sign = f64::from(other.labels()[0]);
+            for (i, histogram) in histograms.iter().enumerate() {
+                let mut value = [0.0];
+                predict_values(&other, &nodes(i), &mut value);
+                let own: f64 = model.bias[category]
+                    + model
+                        .dual
+                        .row(category)
+                        .iter()
+                        .zip(channel.histograms().rows())
+                        .map(|(a, row)| a * channel.factor() * function.value(row.as_slice().unwrap(), histogram))
+                        .sum::<f64>();
+                assert!(
+                    (sign * value[0] - own).abs() < 1e-5,
+                    "{kernel} {name} {i}: {own}, libsvm-rs {}",
+                    sign * value[0]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn difficult_pictures_are_left_out_of_their_category_only() {
+    let mut data = split("trainval");
+    // Pictures 0 to 3 are difficult for circles: whatever their content, no coefficient may fall on them.
+    for entry in data.pictures.iter_mut().take(4) {
+        entry.labels[0] = 0;
+    }
+    let settings = small().check().unwrap();
+    let (model, _) = train(&settings, &TrainingData { split: data.clone(), validation: None }, &Silent).unwrap();
+    let mut seen = 0;
+    for (row, id) in model.training.support_pictures.iter().enumerate() {
+        if data.pictures.iter().take(4).any(|entry| entry.id == *id) {
+            assert_eq!((model.dual[(0, row)], model.labels[(0, row)]), (0.0, 0));
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "none of them is a support picture of the other category: the test says nothing");
+    let solver = &model.training.solvers[0];
+    assert_eq!(solver.positives + solver.negatives, data.pictures.len() - 4);
+}
+
+#[test]
+fn balanced_weights_scale_c_by_class() {
+    let mut configuration = small();
+    configuration.svm.class_weight = "balanced".parse().unwrap();
+    let settings = configuration.check().unwrap();
+    let (model, _) = train(&settings, &TrainingData { split: split("trainval"), validation: None }, &Silent).unwrap();
+    for solver in &model.training.solvers {
+        let n = (solver.positives + solver.negatives) as f64;
+        assert!((solver.c_positive - 10.0 * n / (2.0 * solver.positives as f64)).abs() < 1e-9);
+        assert!((solver.c_negative - 10.0 * n / (2.0 * solver.negatives as f64)).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_refused_before_any_work() {
+    let settings = small().check().unwrap();
+    let mut data = split("trainval");
+    data.pictures.iter_mut().for_each(|entry| entry.labels[1] = -1);
+    let error = train(&settings, &TrainingData { split: data, validation: None }, &Silent).err().unwrap();
+    assert!(error.to_string().contains("\"polygon\"") && error.to_string().contains("0 positive"), "{error}");
+    let mut data = split("trainval");
+    data.pictures.iter_mut().for_each(|entry| entry.path = "nowhere.png".into());
+    let error = train(&settings, &TrainingData { split: data, validation: None }, &Silent).err().unwrap();
+    assert!(matches!(error, TrainError::Vocabulary { .. } | TrainError::NoPictures { .. }), "{error}");
+}
+
+fn folders(root: &Path) {
+    for (index, name) in ["plain", "noisy"].iter().enumerate() {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+        for number in 0..6u32 {
+            let image = image::RgbImage::from_fn(60, 50, |x, y| {
+                let wave = ((x + number) / (3 + 4 * index as u32) + y / 5) % 2;
+                image::Rgb([(wave * 160) as u8 + 20, (y * 3) as u8, 90])
+            });
+            image.save(root.join(name).join(format!("{number}.png"))).unwrap();
+        }
+    }
+}
+
+/// A folder of folders with bad pictures among the good: the good ones are used, the bad ones named, and the code says so.
+#[test]
+fn bad_training_pictures_cost_only_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    folders(&root);
+    std::fs::write(root.join("plain/broken.jpg"), b"\xff\xd8\xff\xe0 nothing").unwrap();
+    image::RgbImage::new(5, 5).save(root.join("noisy/tiny.png")).unwrap();
+    if let Some(hostile) = shared("data/hostile") {
+        for name in ["truncated.jpg", "bomb_header.png", "one_row.png", "cmyk.jpg", "grey16.png"] {
+            std::fs::copy(hostile.join(name), root.join("noisy").join(name)).unwrap();
+        }
+    }
+    let path = folder.path().join("m.bowsight");
+    let mut arguments = vec!["train", "--data", text(&root), "--model", text(&path)];
+    arguments.extend(SMALL);
+    let errors = fail(3, &arguments);
+    assert!(
+        errors.contains("plain/broken") && errors.contains("noisy/tiny") && errors.contains("random halves"),
+        "{errors}"
+    );
+    let model = model_file::load(&path).unwrap();
+    assert!(model.training.left_out.contains(&"plain/broken".to_string()));
+    assert!(!model.training.pictures.iter().any(|id| model.training.left_out.contains(id)));
+    assert!(!model.training.pictures.is_empty());
+}
+
+#[test]
+fn pictures_without_any_difference_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    folders(folder.path());
+    for name in ["plain", "noisy"] {
+        for number in 0..6 {
+            std::fs::copy(folder.path().join("plain/0.png"), folder.path().join(name).join(format!("{number}.png")))
+                .unwrap_or(0);
+        }
+    }
+    let data = Dataset::open(folder.path(), None, None).unwrap();
+    let error =
+        train(&small().check().unwrap(), &TrainingData { split: data, validation: None }, &Silent).err().unwrap();
+    assert!(matches!(error, TrainError::NoVariance { channel: 0 } | TrainError::Vocabulary { .. }), "{error}");
+}
