@@ -1,4 +1,62 @@
-//! bowsight
+//! Bag-of-Words image classifiers whose every decision can be read off the pixels.
+//!
+//! A picture is carried forward to a score, and the score back through the same rooms until each pixel holds its share; the
+//! shares add up to the score, and a [`ledger`] accounts for the rest to nine digits. The method is Bach, Binder, Montavon, Klauschen,
+//! Müller, Samek: *On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation*, PLOS ONE 10(7), 2015
+//! (cited as B15).
+//!
+//! # The picture of both ways
+//!
+//! ```text
+//!             bow::features           bow::words                    bow::score
+//!             dense SIFT on a grid    nearest words, mapping,       kernel with the support
+//!                                     pooling in cells, L1          pictures, dual coefficients
+//!
+//!  Picture ─────────────────▶ local features ────────────────▶ histogram ────────────────▶ score f
+//!  (layer 0)                  (layer 2)                         (layer 3)
+//!
+//!  R1 a pixel ◀────────────── R2 a feature ◀───────────────── R3 a dimension ◀──────────── f
+//!             each feature's          each dimension's share        the kernel is a sum over
+//!             share, evenly on        by what the features          dimensions: so is f
+//!             its support             put into it
+//!             features::support       words::pooling                score::exact
+//!
+//!                    what a step does not pass on is Kept, and booked in the ledger:
+//!                    f = Σ R1 + bias_sink + taylor_residual + no_features + error
+//! ```
+//!
+//! # The rooms
+//!
+//! | room | what it holds |
+//! | --- | --- |
+//! | [`picture`] | layer 0: decoding with limits, orientation, grey |
+//! | [`bow`] | the Bag-of-Words family: `features`, `words`, `score`, each with both directions; training; model and trace files |
+//! | — the seam — | nothing below knows which family of models there is |
+//! | [`model`], [`explanation`], [`ledger`] | what any family offers: scores, explanations, the account of relevance |
+//! | [`heatmap`] | map → picture |
+//! | [`evaluate`] | average precision |
+//! | [`export`] | batches: resumable, divisible, the same bytes always |
+//! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
+//! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order |
+//! | [`config`], [`cli`], [`error`] | the program |
+//!
+//! # Example
+//!
+//! ```
+//! use bowsight::{BiasMode, Model, Picture, Query, bow::model_file};
+//!
+//! let model = model_file::load("models/voc2012.bowsight".as_ref())?;
+//! let picture = Picture::open("data/chelsea.png".as_ref(), &Default::default())?;
+//! let cat = model.categories().iter().position(|name| name == "cat").unwrap();
+//!
+//! let seen = model.forward(&picture, false)?;
+//! let query = Query { category: cat, against: None, bias: BiasMode::Spread, trace: false };
+//! let explanation = seen.explain(&query)?;
+//!
+//! assert_eq!(explanation.relevance.dim(), (300, 451));
+//! assert!((explanation.relevance.sum() - seen.scores()[cat]).abs() < 1e-9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod bow;
 pub mod cli;
@@ -16,3 +74,10 @@ pub mod model;
 pub mod numeric;
 pub mod picture;
 pub mod progress;
+
+pub use bow::BagOfWords;
+pub use dataset::Dataset;
+pub use explanation::{BiasMode, Explanation, Query, Selection};
+pub use ledger::Ledger;
+pub use model::{Forward, Model};
+pub use picture::Picture;
