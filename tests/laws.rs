@@ -188,6 +188,13 @@ proptest! {
             let b = model.bias[category] - against.map_or(0.0, |other| model.bias[other]);
             let (spread, sink) = if bias == BiasMode::Spread { (b, 0.0) } else { (0.0, b) };
             prop_assert!((ledger.spread_bias - spread).abs() < 1e-12 && (ledger.bias_sink - sink).abs() < 1e-12);
+            // A decomposable kernel's summand is 0 where the picture has no such word: only the bias goes through Z.
+            let encoded: Vec<_> = model.channels.iter().map(|channel| channel.encoder.encode(&picture, false)).collect();
+            let dimensions: usize = encoded.iter().map(|encoded| encoded.histogram.len()).sum();
+            let seen: usize = encoded.iter().flat_map(|encoded| &encoded.histogram).filter(|value| **value > 0.0).count();
+            let without = encoded.iter().filter(|e| e.numbers.is_empty()).map(|e| e.histogram.len()).sum::<usize>();
+            let through = spread * (dimensions - seen - without) as f64 / dimensions as f64;
+            prop_assert!((ledger.through_empty_dimensions - through).abs() < 1e-12);
         }
     }
 

@@ -20,22 +20,22 @@ use crate::picture::DecodeOptions;
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Threads to work with; 0: one a processor. No result depends on it
-    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "N", default_value_t = 0)]
     pub threads: usize,
     /// Seed of every random choice
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "N")]
     pub seed: Option<u64>,
     /// What standard output holds
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub format: String,
     /// Whether to show progress on standard error
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     pub progress: String,
     /// Say more
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, help_heading = "Options of every command", conflicts_with = "quiet")]
     pub verbose: bool,
     /// Say nothing but results and errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Options of every command")]
     pub quiet: bool,
 }
 

@@ -70,11 +70,7 @@ mod tests {
                     let direct: f64 = (0..9)
                         .map(|i| {
                             let (a, b) = (f64::from(train[(i, d)]), f64::from(x[d]));
-                            dual[i]
-                                * match kind {
-                                    KernelKind::Hik => a.min(b),
-                                    KernelKind::Linear => a * b,
-                                }
+                            dual[i] * kernel.summand(a, b)
                         })
                         .sum::<f64>()
                         * factor

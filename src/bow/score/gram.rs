@@ -44,14 +44,12 @@ mod tests {
         let mut random = crate::numeric::random::stream(1, "gram");
         let histograms = Array2::from_shape_fn((23, 31), |_| random.random::<f32>());
         for &kind in KernelKind::ALL {
+            let Some(kernel) = kind.kernel().additive() else { continue };
             let matrix = gram(kind.kernel(), histograms.view());
             for i in 0..23 {
                 for j in 0..23 {
                     let terms = histograms.row(i).into_iter().zip(histograms.row(j));
-                    let expected: f64 = match kind {
-                        KernelKind::Hik => terms.map(|(a, b)| f64::from(a.min(*b))).sum(),
-                        KernelKind::Linear => terms.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum(),
-                    };
+                    let expected: f64 = terms.map(|(a, b)| kernel.summand(f64::from(*a), f64::from(*b))).sum();
                     assert!((f64::from(matrix[(i, j)]) - expected).abs() < 1e-6 * expected.abs());
                     assert_eq!(matrix[(i, j)].to_bits(), matrix[(j, i)].to_bits());
                 }

@@ -18,6 +18,10 @@ impl Kernel for Hik {
 }
 
 impl AdditiveKernel for Hik {
+    fn summand(&self, x: f64, z: f64) -> f64 {
+        x.min(z)
+    }
+
     fn add_summands(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
         add_minima(factor, x, z, out);
     }

@@ -18,6 +18,10 @@ impl Kernel for Linear {
 }
 
 impl AdditiveKernel for Linear {
+    fn summand(&self, x: f64, z: f64) -> f64 {
+        x * z
+    }
+
     fn add_summands(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
         add_products(factor, x, z, out);
     }

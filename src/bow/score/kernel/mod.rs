@@ -37,6 +37,9 @@ pub trait Kernel: Send + Sync {
 
 /// A kernel `k(x, z) = Σ_d k_d(x_d, z_d)`.
 pub trait AdditiveKernel: Send + Sync {
+    /// k_d(x_d, z_d).
+    fn summand(&self, x: f64, z: f64) -> f64;
+
     /// `out_d += factor · k_d(x_d, z_d)` for every dimension.
     fn add_summands(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]);
 }
@@ -66,6 +69,11 @@ mod tests {
                     let found = kind.kernel().value(&x[i], &z[j]);
                     // The histograms are rounded to f32 (relative 6e-8); the arithmetic is f64.
                     assert!((found - expected).abs() <= 1.2e-7 * expected, "{kind} {i} {j}: {found}, not {expected}");
+                    if let Some(additive) = kind.kernel().additive() {
+                        let terms = golden.x[i].iter().zip(&golden.z[j]);
+                        let sum: f64 = terms.map(|(x, z)| additive.summand(*x, *z)).sum();
+                        assert!((sum - expected).abs() <= 1e-12 * expected, "{kind} {i} {j}: {sum}, not {expected}");
+                    }
                 }
             }
         }
@@ -84,6 +92,10 @@ mod tests {
                 if let Some(additive) = kernel.additive() {
                     let mut out = vec![1.0; x.len()];
                     additive.add_summands(factor, &x, &z, &mut out);
+                    for ((found, x), z) in out.iter().zip(&x).zip(&z) {
+                        let expected = 1.0 + factor * additive.summand(f64::from(*x), f64::from(*z));
+                        prop_assert!((found - expected).abs() < 1e-14 * expected.abs().max(1.0));
+                    }
                     let sum: f64 = out.iter().map(|v| v - 1.0).sum();
                     prop_assert!((sum - factor * value).abs() < 1e-11, "{}: {} instead of {}", kind, sum, factor * value);
                 }
