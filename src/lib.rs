@@ -17,9 +17,9 @@
 //!
 //!  R1 a pixel ◀────────────── R2 a feature ◀───────────────── R3 a dimension ◀──────────── f
 //!             each feature's          each dimension's share        the kernel is a sum over
-//!             share, evenly on        by what the features          dimensions: so is f
-//!             its support             put into it
-//!             features::support       words::pooling                score::exact
+//!             share, evenly on        by what the features          dimensions, and so is f, or
+//!             its support             put into it                   a product: Shapley values
+//!             features::support       words::pooling                score::{exact, shapley}
 //!
 //!                    what a step does not pass on is Kept, and booked in the ledger:
 //!                    f = Σ R1 + bias_sink + taylor_residual + no_features + error

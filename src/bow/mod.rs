@@ -26,7 +26,7 @@ use crate::picture::Picture;
 use channel::{Encoded, Encoder};
 use config::Settings;
 use features::support;
-use score::exact;
+use score::kernel::Kernel;
 
 /// A trained Bag-of-Words classifier.
 pub struct BagOfWords {
@@ -52,6 +52,10 @@ pub struct FittedChannel {
     pub encoder: Encoder,
     /// n×D, row by row.
     histograms: Array2<f32>,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// w of the kernel; 1 where it has none.
+    pub kernel_width: f64,
     /// s: the kernel's variance over the training pictures.
     pub kernel_scale: f64,
     /// β: the channel's share, Σβ = 1.
@@ -60,8 +64,10 @@ pub struct FittedChannel {
 
 impl FittedChannel {
     /// A channel whose support pictures have these `histograms` (n×D).
-    pub fn new(encoder: Encoder, histograms: Array2<f32>, kernel_scale: f64, beta: f64) -> Self {
-        Self { encoder, histograms: histograms.as_standard_layout().into_owned(), kernel_scale, beta }
+    pub fn new(encoder: Encoder, histograms: Array2<f32>, kernel_width: f64, kernel_scale: f64, beta: f64) -> Self {
+        let kernel = encoder.config.kernel.kind.with_width(kernel_width);
+        let histograms = histograms.as_standard_layout().into_owned();
+        Self { encoder, histograms, kernel, kernel_width, kernel_scale, beta }
     }
 
     /// Kernel inputs of the pictures that are a support vector of any category, n×D.
@@ -168,10 +174,9 @@ impl BagOfWords {
     fn scores_of(&self, encoded: &[Encoded]) -> Vec<f64> {
         let mut kernel = vec![0.0; self.dual.ncols()];
         for (channel, encoded) in self.channels.iter().zip(encoded) {
-            let function = channel.encoder.config.kernel.kind.kernel();
             let factor = channel.factor();
             for (value, row) in kernel.iter_mut().zip(channel.rows().chunks_exact(encoded.histogram.len().max(1))) {
-                *value += factor * function.value(row, &encoded.histogram);
+                *value += factor * channel.kernel.value(row, &encoded.histogram);
             }
         }
         let kernel = ArrayView1::from(&kernel);
@@ -231,20 +236,18 @@ impl Forward for Seen<'_> {
         let mut ledger = Ledger::open(score);
 
         // score → R3
-        let parts: Vec<exact::Channel<'_>> = model
+        let parts: Vec<score::Channel<'_>> = model
             .channels
             .iter()
             .zip(&self.encoded)
-            .filter_map(|(channel, encoded)| {
-                Some(exact::Channel {
-                    kernel: channel.encoder.config.kernel.kind.kernel().additive()?,
-                    factor: channel.factor(),
-                    train: channel.rows(),
-                    histogram: &encoded.histogram,
-                })
+            .map(|(channel, encoded)| score::Channel {
+                kernel: channel.kernel,
+                factor: channel.factor(),
+                train: channel.rows(),
+                histogram: &encoded.histogram,
             })
             .collect();
-        let (r3, kept) = exact::decompose(&parts, &dual, bias, query.bias);
+        let (r3, kept) = score::decompose(&parts, &dual, bias, query.bias);
         ledger.spread_bias = bias - kept.amount;
         ledger.book(kept);
 

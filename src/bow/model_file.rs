@@ -83,6 +83,9 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
         if channel.encoder.config.mapping.kind.needs_variance() {
             container.insert(name("soft_variance"), &[1], Values::F64(vec![channel.encoder.soft_variance]));
         }
+        if channel.encoder.config.kernel.kind.has_width() {
+            container.insert(name("kernel_width"), &[1], Values::F64(vec![channel.kernel_width]));
+        }
         container.insert(name("kernel_scale"), &[1], Values::F64(vec![channel.kernel_scale]));
         container.insert(name("beta"), &[1], Values::F64(vec![channel.beta]));
     }
@@ -176,13 +179,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
             if value > 0.0 { Ok(value) } else { Err(mismatch(name(tensor), "positive", value)) }
         };
         let soft_variance = if config.mapping.kind.needs_variance() { positive("soft_variance")? } else { 1.0 };
+        let kernel_width = if config.kernel.kind.has_width() { positive("kernel_width")? } else { 1.0 };
         let kernel_scale = positive("kernel_scale")?;
         let beta = reader.finite_f64s(&name("beta"), &[1])?[0];
         if !(0.0..=1.0).contains(&beta) {
             return Err(mismatch(name("beta"), "between 0 and 1", beta));
         }
         let encoder = Encoder::new(config.clone(), NearestWords::new(words), soft_variance);
-        channels.push(FittedChannel::new(encoder, histograms, kernel_scale, beta));
+        channels.push(FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta));
     }
     Ok(BagOfWords { settings, training, channels, dual, bias, train_scores, labels })
 }

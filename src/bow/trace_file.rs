@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::BagOfWords;
 use super::channel::Encoded;
+use super::score::kernel::Kernel;
 use crate::explanation::Query;
 use crate::format::container::{Container, ContainerError, Reader, Values};
 use crate::ledger::Ledger;
@@ -32,6 +33,7 @@ pub(super) fn trace(
     let mut container = Container::default();
     let categories = &model.training.categories;
     let against = query.against.map_or(String::new(), |other| categories[other].clone());
+    let shapley = model.channels.iter().any(|channel| matches!(channel.kernel, Kernel::Product { .. }));
     let ledger = serde_json::to_string(layers.ledger).unwrap_or_default();
     for (key, value) in [
         ("format", FORMAT.to_string()),
@@ -39,7 +41,7 @@ pub(super) fn trace(
         ("category", categories[query.category].clone()),
         ("against", against),
         ("bias", query.bias.name().to_string()),
-        ("decomposition", "exact".to_string()),
+        ("decomposition", if shapley { "shapley" } else { "exact" }.to_string()),
         ("ledger", ledger),
         ("tiles", String::new()),
     ] {

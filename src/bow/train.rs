@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use linfa::ParamGuard;
 use linfa::traits::Fit;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use rand::Rng;
 use rayon::prelude::*;
 
 use super::channel::Encoder;
 use super::config::{ChannelConfig, ClassWeight, Cost, Settings};
 use super::features::{self, FeatureFamily};
-use super::score::gram::{gram, variance};
+use super::score::gram::{gram, sums, variance, width};
 use super::score::svm::{self, Problem, Solution};
 use super::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams};
 use super::{BagOfWords, FittedChannel, GridPoint, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
@@ -133,13 +133,13 @@ pub fn train(
     }
 
     progress.begin("kernels", encoders.len());
-    let grams: Vec<Array2<f32>> = encoders
+    let sums: Vec<Array2<f32>> = encoders
         .iter()
         .zip(&histograms)
         .map(|(encoder, histograms)| {
-            let matrix = gram(encoder.config.kernel.kind.kernel(), histograms.view());
+            let sums = sums(encoder.config.kernel.kind.with_width(1.0).terms(), histograms.view());
             progress.step();
-            matrix
+            sums
         })
         .collect();
     progress.end();
@@ -151,7 +151,7 @@ pub fn train(
             return Err(TrainError::NothingToValidate { fit: name(), validate: name() });
         }
         (Cost::Validate, Some((fit, validate))) => {
-            let (costs, validation) = choose_cost(settings, &grams, fit, validate, progress)?;
+            let (costs, validation) = choose_cost(settings, &sums, fit, validate, progress)?;
             (costs, Some(validation))
         }
     };
@@ -168,9 +168,9 @@ pub fn train(
             });
         }
     }
-    let betas = betas(settings);
-    let scales = scales(&grams, &splits.fit_final.rows)?;
-    let matrix = combine(&grams, &betas, &scales, &splits.fit_final.rows, &splits.fit_final.rows);
+    let rows = &splits.fit_final.rows;
+    let kernels = ScaledKernels::new(settings, &sums, rows)?;
+    let matrix = kernels.combine(rows, rows);
     progress.begin("classifiers", categories.len());
     let fits: Vec<CategoryFit> = (0..categories.len())
         .into_par_iter()
@@ -202,9 +202,10 @@ pub fn train(
     let channels = encoders
         .into_iter()
         .zip(&histograms)
-        .zip(betas.iter().zip(&scales))
-        .map(|((encoder, histograms), (&beta, &scale))| {
-            FittedChannel::new(encoder, histograms.select(ndarray::Axis(0), &rows), scale, beta)
+        .zip(kernels.channels)
+        .map(|((encoder, histograms), kernel)| {
+            let histograms = histograms.select(ndarray::Axis(0), &rows);
+            FittedChannel::new(encoder, histograms, kernel.width, kernel.scale, kernel.beta)
         })
         .collect();
     let model = BagOfWords {
@@ -438,31 +439,44 @@ fn encode_pool(
     (usable, matrices, left_out)
 }
 
-/// β_u, summing to 1.
-fn betas(settings: &Settings) -> Vec<f64> {
-    let total: f64 = settings.channel.iter().map(|channel| channel.weight).sum();
-    settings.channel.iter().map(|channel| channel.weight / total).collect()
+/// The channels' kernels between the pictures of the pool, with width and scale of the pictures that are fitted to.
+struct ScaledKernels<'a> {
+    channels: Vec<ScaledKernel<'a>>,
 }
 
-/// s_u over the training pictures `rows`.
-fn scales(grams: &[Array2<f32>], rows: &[usize]) -> Result<Vec<f64>, TrainError> {
-    grams
-        .iter()
-        .enumerate()
-        .map(|(channel, gram)| {
+struct ScaledKernel<'a> {
+    gram: CowArray<'a, f32, Ix2>,
+    width: f64,
+    scale: f64,
+    beta: f64,
+}
+
+impl<'a> ScaledKernels<'a> {
+    fn new(settings: &Settings, sums: &'a [Array2<f32>], rows: &[usize]) -> Result<Self, TrainError> {
+        let total: f64 = settings.channel.iter().map(|channel| channel.weight).sum();
+        let channels = settings.channel.iter().zip(sums).enumerate().map(|(channel, (config, sums))| {
+            let kind = config.kernel.kind;
+            let width = if kind.has_width() { width(sums.view(), rows) } else { 1.0 };
+            let gram = gram(kind.with_width(width), sums.view());
             let scale = variance(gram.view(), rows);
-            if scale > 1e-12 { Ok(scale) } else { Err(TrainError::NoVariance { channel }) }
-        })
-        .collect()
-}
+            // Written so that NaN fails: without any distance the width is 0.
+            if !(width > 0.0 && scale > 1e-12) {
+                return Err(TrainError::NoVariance { channel });
+            }
+            Ok(ScaledKernel { gram, width, scale, beta: config.weight / total })
+        });
+        Ok(Self { channels: channels.collect::<Result<_, _>>()? })
+    }
 
-/// `Σ_u (β_u/s_u) K_u` for `rows` × `columns`.
-fn combine(grams: &[Array2<f32>], betas: &[f64], scales: &[f64], rows: &[usize], columns: &[usize]) -> Array2<f32> {
-    Array2::from_shape_fn((rows.len(), columns.len()), |(i, j)| {
-        let place = (rows[i], columns[j]);
-        let channels = grams.iter().zip(betas).zip(scales);
-        channels.map(|((gram, beta), scale)| beta / scale * f64::from(gram[place])).sum::<f64>() as f32
-    })
+    /// `Σ_u (β_u/s_u) K_u` for `rows` × `columns`.
+    fn combine(&self, rows: &[usize], columns: &[usize]) -> Array2<f32> {
+        Array2::from_shape_fn((rows.len(), columns.len()), |(i, j)| {
+            let value = |channel: &ScaledKernel<'_>| {
+                channel.beta / channel.scale * f64::from(channel.gram[(rows[i], columns[j])])
+            };
+            self.channels.iter().map(value).sum::<f64>() as f32
+        })
+    }
 }
 
 /// A solved category: a of every training picture (0 for difficult ones).
@@ -531,16 +545,15 @@ fn fit_category(
 /// Mean AP (area) on the validation part for every C of the grid, and the C of every category.
 fn choose_cost(
     settings: &Settings,
-    grams: &[Array2<f32>],
+    sums: &[Array2<f32>],
     fit: &Part,
     validate: &Part,
     progress: &dyn Progress,
 ) -> Result<(Vec<f64>, Validation), TrainError> {
     let categories = fit.labels.first().map_or(0, Vec::len);
-    let betas = betas(settings);
-    let scales = scales(grams, &fit.rows)?;
-    let matrix = combine(grams, &betas, &scales, &fit.rows, &fit.rows);
-    let across = combine(grams, &betas, &scales, &validate.rows, &fit.rows);
+    let kernels = ScaledKernels::new(settings, sums, &fit.rows)?;
+    let matrix = kernels.combine(&fit.rows, &fit.rows);
+    let across = kernels.combine(&validate.rows, &fit.rows);
     let grid = cost_grid();
     progress.begin("choosing C", categories);
     let curves: Vec<Vec<Option<f64>>> = (0..categories)

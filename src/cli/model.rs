@@ -109,12 +109,14 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
     text.push_str(&table(&rows));
     for (u, (channel, record)) in model.channels.iter().zip(&training.vocabularies).enumerate() {
         text.push_str(&format!(
-            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}; {} dimensions; kernel scale {:.4e}, weight {:.3}\n",
+            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}; {} dimensions; kernel {}, width {:.4e}, scale {:.4e}, weight {:.3}\n",
             channel.encoder.words.words().nrows(),
             record.sample,
             record.iterations,
             record.mean_squared_distance,
             channel.histograms().ncols(),
+            channel.encoder.config.kernel.kind,
+            channel.kernel_width,
             channel.kernel_scale,
             channel.beta
         ));
@@ -151,6 +153,7 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
         write_json(
             &out.join(format!("channels.{u}.json")),
             &serde_json::json!({
+                "kernel_width": channel.kernel_width,
                 "kernel_scale": channel.kernel_scale,
                 "beta": channel.beta,
                 "soft_variance": channel.encoder.soft_variance,

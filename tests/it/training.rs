@@ -82,7 +82,6 @@ fn another_solver_finds_the_same_scores() {
         let data = split("trainval");
         let (model, _) = train(&settings, &TrainingData { split: data.clone(), validation: None }, &Silent).unwrap();
         let channel = &model.channels[0];
-        let function = channel.encoder.config.kernel.kind.kernel();
         let histograms: Vec<Vec<f32>> = data
             .pictures
             .iter()
@@ -91,8 +90,9 @@ fn another_solver_finds_the_same_scores() {
                 channel.encoder.encode(&picture, false).histogram
             })
             .collect();
-        let gram =
-            |i: usize, j: usize| channel.factor() * f64::from(function.value(&histograms[i], &histograms[j]) as f32);
+        let gram = |i: usize, j: usize| {
+            channel.factor() * f64::from(channel.kernel.value(&histograms[i], &histograms[j]) as f32)
+        };
         let nodes = |i: usize| -> Vec<SvmNode> {
             let first = SvmNode { index: 0, value: (i + 1) as f64 };
             let rest =
@@ -121,7 +121,7 @@ fn another_solver_finds_the_same_scores() {
                         .row(category)
                         .iter()
                         .zip(channel.histograms().rows())
-                        .map(|(a, row)| a * channel.factor() * function.value(row.as_slice().unwrap(), histogram))
+                        .map(|(a, row)| a * channel.factor() * channel.kernel.value(row.as_slice().unwrap(), histogram))
                         .sum::<f64>();
                 assert!(
                     (sign * value[0] - own).abs() < 1e-5,

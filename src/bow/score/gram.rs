@@ -1,19 +1,21 @@
 //! The Gram matrix: every training picture's kernel with every other.
+//!
+//! [`sums`] holds what a kernel is made of, so that a kernel's width can still be chosen when they are known; [`gram`] makes the kernel of it.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Terms};
 
-/// `K_ij = k(x_i, x_j)` of the rows of `histograms` (n×D), stored in f32; symmetric to the bit.
-pub fn gram(kernel: &dyn Kernel, histograms: ArrayView2<'_, f32>) -> Array2<f32> {
+/// `Σ_d t(x_i,d , x_j,d)` of the rows of `histograms` (n×D), stored in f32; symmetric to the bit.
+pub fn sums(terms: &dyn Terms, histograms: ArrayView2<'_, f32>) -> Array2<f32> {
     let n = histograms.nrows();
     let rows: Vec<Vec<f32>> = histograms.rows().into_iter().map(|row| row.to_vec()).collect();
     let upper: Vec<Vec<f32>> = (0..n)
         .into_par_iter()
         // Rows get shorter: single items keep the threads balanced.
         .with_max_len(1)
-        .map(|i| (i..n).map(|j| kernel.value(&rows[i], &rows[j]) as f32).collect())
+        .map(|i| (i..n).map(|j| terms.sum(&rows[i], &rows[j]) as f32).collect())
         .collect();
     let mut matrix = Array2::zeros((n, n));
     for (i, row) in upper.iter().enumerate() {
@@ -23,6 +25,21 @@ pub fn gram(kernel: &dyn Kernel, histograms: ArrayView2<'_, f32>) -> Array2<f32>
         }
     }
     matrix
+}
+
+/// `K_ij = k(x_i, x_j)` of the pictures' sums.
+pub fn gram<'a>(kernel: Kernel, sums: ArrayView2<'a, f32>) -> CowArray<'a, f32, Ix2> {
+    match kernel {
+        Kernel::Additive(_) => sums.into(),
+        Kernel::Product { .. } => sums.mapv(|sum| kernel.of_sum(f64::from(sum)) as f32).into(),
+    }
+}
+
+/// w: the mean of the distances over pairs of different pictures among `rows`.
+pub fn width(sums: ArrayView2<'_, f32>, rows: &[usize]) -> f64 {
+    let n = rows.len() as f64;
+    let all: f64 = rows.iter().map(|&i| rows.iter().map(|&j| f64::from(sums[(i, j)])).sum::<f64>()).sum();
+    all / (n * (n - 1.0)).max(1.0)
 }
 
 /// `s = mean_i K_ii − mean_ij K_ij` over the pictures `rows`: the variance in feature space, by which the kernel is divided.
@@ -44,15 +61,22 @@ mod tests {
         let mut random = crate::numeric::random::stream(1, "gram");
         let histograms = Array2::from_shape_fn((23, 31), |_| random.random::<f32>());
         for &kind in KernelKind::ALL {
-            let Some(kernel) = kind.kernel().additive() else { continue };
-            let matrix = gram(kind.kernel(), histograms.view());
+            let kernel = kind.with_width(0.9);
+            let sums = sums(kernel.terms(), histograms.view());
+            let matrix = gram(kernel, sums.view());
             for i in 0..23 {
                 for j in 0..23 {
                     let terms = histograms.row(i).into_iter().zip(histograms.row(j));
-                    let expected: f64 = terms.map(|(a, b)| kernel.summand(f64::from(*a), f64::from(*b))).sum();
-                    assert!((f64::from(matrix[(i, j)]) - expected).abs() < 1e-6 * expected.abs());
+                    let sum: f64 = terms.map(|(a, b)| kernel.terms().term(f64::from(*a), f64::from(*b))).sum();
+                    let expected = kernel.of_sum(sum);
+                    assert!((f64::from(matrix[(i, j)]) - expected).abs() < 2e-6 * expected.abs(), "{kind} {i} {j}");
                     assert_eq!(matrix[(i, j)].to_bits(), matrix[(j, i)].to_bits());
                 }
+            }
+            let pairs = (0..23).flat_map(|i| (0..23).filter(move |j| *j != i).map(move |j| (i, j)));
+            let expected = pairs.map(|place| f64::from(sums[place])).sum::<f64>() / (23.0 * 22.0);
+            if kind.has_width() {
+                assert!((width(sums.view(), &(0..23).collect::<Vec<_>>()) - expected).abs() < 1e-6 * expected);
             }
         }
     }
@@ -60,7 +84,7 @@ mod tests {
     #[test]
     fn the_variance_of_a_linear_kernel_is_the_variance() {
         let x = ndarray::array![[1.0f32], [3.0], [8.0]];
-        let matrix = gram(KernelKind::Linear.kernel(), x.view());
+        let matrix = sums(KernelKind::Linear.with_width(1.0).terms(), x.view());
         assert!((variance(matrix.view(), &[0, 1, 2]) - 26.0 / 3.0).abs() < 1e-5);
         assert!((variance(matrix.view(), &[0, 1]) - 1.0).abs() < 1e-6);
     }

@@ -1,28 +1,26 @@
-//! Histogram intersection `k(x, z) = Σ_d min(x_d, z_d)` (Swain & Ballard 1991); its summand is the minimum itself.
+//! Histogram intersection `k(x, z) = Σ_d min(x_d, z_d)` (Swain & Ballard 1991).
 
 use multiversion::multiversion;
 
-use super::{AdditiveKernel, Kernel};
+use super::Terms;
 use crate::numeric::lanes::sum_of_minima;
 
-pub(super) struct Hik;
+pub(super) struct Minimum;
 
-impl Kernel for Hik {
-    fn value(&self, x: &[f32], z: &[f32]) -> f64 {
-        sum_of_minima(x, z)
-    }
-
-    fn additive(&self) -> Option<&dyn AdditiveKernel> {
-        Some(self)
-    }
-}
-
-impl AdditiveKernel for Hik {
-    fn summand(&self, x: f64, z: f64) -> f64 {
+impl Terms for Minimum {
+    fn term(&self, x: f64, z: f64) -> f64 {
         x.min(z)
     }
 
-    fn add_summands(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
+    fn slope(&self, x: f64, z: f64) -> f64 {
+        if z < x { 1.0 } else { 0.0 }
+    }
+
+    fn sum(&self, x: &[f32], z: &[f32]) -> f64 {
+        sum_of_minima(x, z)
+    }
+
+    fn add_terms(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
         add_minima(factor, x, z, out);
     }
 }

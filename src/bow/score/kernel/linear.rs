@@ -1,28 +1,26 @@
-//! The linear kernel `k(x, z) = Σ_d x_d z_d`; its summand is the product.
+//! The linear kernel `k(x, z) = Σ_d x_d z_d`.
 
 use multiversion::multiversion;
 
-use super::{AdditiveKernel, Kernel};
+use super::Terms;
 use crate::numeric::lanes::dot;
 
-pub(super) struct Linear;
+pub(super) struct Product;
 
-impl Kernel for Linear {
-    fn value(&self, x: &[f32], z: &[f32]) -> f64 {
-        dot(x, z)
-    }
-
-    fn additive(&self) -> Option<&dyn AdditiveKernel> {
-        Some(self)
-    }
-}
-
-impl AdditiveKernel for Linear {
-    fn summand(&self, x: f64, z: f64) -> f64 {
+impl Terms for Product {
+    fn term(&self, x: f64, z: f64) -> f64 {
         x * z
     }
 
-    fn add_summands(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
+    fn slope(&self, x: f64, _: f64) -> f64 {
+        x
+    }
+
+    fn sum(&self, x: &[f32], z: &[f32]) -> f64 {
+        dot(x, z)
+    }
+
+    fn add_terms(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
         add_products(factor, x, z, out);
     }
 }

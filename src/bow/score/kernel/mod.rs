@@ -1,9 +1,15 @@
 //! Kernels on histograms: how alike two pictures are.
 //!
-//! Each file holds one kernel's value and, where it is a sum over dimensions, its summands: the two directions side by
-//! side. A new kernel is one file and one arm in [`KernelKind::kernel`].
+//! Every kernel is made of a sum over dimensions ([`Terms`]): the sum itself, or the exponential of its negative, a product over
+//! dimensions. Each file holds one such sum, its terms and their slopes side by side, so that the way there and the way back
+//! can't drift apart. A new kernel is one file and one line in [`KernelKind::with_width`].
 
+mod additive_chi2;
+mod chi2;
+mod gaussian;
+mod hellinger;
 mod hik;
+mod jensen_shannon;
 mod linear;
 
 crate::closed_set! {
@@ -13,35 +19,106 @@ crate::closed_set! {
         Hik = "hik",
         /// Σ x_d z_d.
         Linear = "linear",
+        /// Σ √(x_d z_d).
+        Hellinger = "hellinger",
+        /// Σ 2 x_d z_d/(x_d + z_d).
+        AdditiveChi2 = "additive-chi2",
+        /// Σ ½ x_d log₂((x_d + z_d)/x_d) + ½ z_d log₂((x_d + z_d)/z_d).
+        JensenShannon = "jensen-shannon",
+        /// exp(−(1/w) Σ (x_d − z_d)²/(x_d + z_d)).
+        Chi2 = "chi2",
+        /// exp(−(1/w) Σ (x_d − z_d)²).
+        Gaussian = "gaussian",
     }
 }
 
 impl KernelKind {
-    /// The kernel of this name.
-    pub fn kernel(self) -> &'static dyn Kernel {
+    /// The kernel of this name; `width` is w, where it has one.
+    pub fn with_width(self, width: f64) -> Kernel {
         match self {
-            KernelKind::Hik => &hik::Hik,
-            KernelKind::Linear => &linear::Linear,
+            KernelKind::Hik => Kernel::Additive(&hik::Minimum),
+            KernelKind::Linear => Kernel::Additive(&linear::Product),
+            KernelKind::Hellinger => Kernel::Additive(&hellinger::RootOfProduct),
+            KernelKind::AdditiveChi2 => Kernel::Additive(&additive_chi2::HarmonicMean),
+            KernelKind::JensenShannon => Kernel::Additive(&jensen_shannon::Likeness),
+            KernelKind::Chi2 => Kernel::Product { distance: &chi2::Distance, width },
+            KernelKind::Gaussian => Kernel::Product { distance: &gaussian::SquaredDistance, width },
         }
+    }
+
+    /// Whether the kernel has a width, to be learnt from the training pictures.
+    pub fn has_width(self) -> bool {
+        matches!(self.with_width(1.0), Kernel::Product { .. })
     }
 }
 
 /// A kernel k(x, z), before it is scaled to unit variance.
-pub trait Kernel: Send + Sync {
-    /// k(x, z) of two histograms of the same length.
-    fn value(&self, x: &[f32], z: &[f32]) -> f64;
-
-    /// The kernel as a sum over dimensions, where it is one.
-    fn additive(&self) -> Option<&dyn AdditiveKernel>;
+#[derive(Clone, Copy)]
+pub enum Kernel {
+    /// `k(x, z) = Σ_d t(x_d, z_d)`.
+    Additive(&'static dyn Terms),
+    /// `k(x, z) = exp(−Σ_d t(x_d, z_d)/w) = Π_d κ_d` with `κ_d = exp(−t(x_d, z_d)/w)`.
+    Product {
+        /// The sum over dimensions, at least 0, and 0 for x = z.
+        distance: &'static dyn Terms,
+        /// w > 0.
+        width: f64,
+    },
 }
 
-/// A kernel `k(x, z) = Σ_d k_d(x_d, z_d)`.
-pub trait AdditiveKernel: Send + Sync {
-    /// k_d(x_d, z_d).
-    fn summand(&self, x: f64, z: f64) -> f64;
+impl Kernel {
+    /// k(x, z) of two histograms of the same length.
+    pub fn value(&self, x: &[f32], z: &[f32]) -> f64 {
+        self.of_sum(self.terms().sum(x, z))
+    }
 
-    /// `out_d += factor · k_d(x_d, z_d)` for every dimension.
-    fn add_summands(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]);
+    /// The sum over dimensions that it is made of.
+    pub fn terms(&self) -> &'static dyn Terms {
+        match *self {
+            Kernel::Additive(terms) => terms,
+            Kernel::Product { distance, .. } => distance,
+        }
+    }
+
+    /// k from the sum of its terms.
+    pub fn of_sum(&self, sum: f64) -> f64 {
+        match self {
+            Kernel::Additive(_) => sum,
+            Kernel::Product { width, .. } => (-sum / width).exp(),
+        }
+    }
+}
+
+/// A sum over dimensions, `Σ_d t(x_d, z_d)`, of a symmetric t.
+pub trait Terms: Send + Sync {
+    /// t(x, z); 0/0 and 0·log 0 are 0.
+    fn term(&self, x: f64, z: f64) -> f64;
+
+    /// ∂t/∂z, one-sided where t has an edge. Where it grows beyond all bounds, it is 0 as the term is.
+    fn slope(&self, x: f64, z: f64) -> f64;
+
+    /// The sum, in eight lanes that are added from left to right.
+    fn sum(&self, x: &[f32], z: &[f32]) -> f64 {
+        let mut lanes = [0.0f64; 8];
+        let (x_chunks, x_rest) = x.as_chunks::<8>();
+        let (z_chunks, z_rest) = z.as_chunks::<8>();
+        for (x, z) in x_chunks.iter().zip(z_chunks) {
+            for lane in 0..8 {
+                lanes[lane] += self.term(f64::from(x[lane]), f64::from(z[lane]));
+            }
+        }
+        for (lane, (x, z)) in lanes.iter_mut().zip(x_rest.iter().zip(z_rest)) {
+            *lane += self.term(f64::from(*x), f64::from(*z));
+        }
+        lanes.iter().sum()
+    }
+
+    /// `out_d += factor · t(x_d, z_d)` for every dimension.
+    fn add_terms(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
+        for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
+            *out += factor * self.term(f64::from(x), f64::from(z));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,31 +126,29 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        x: Vec<Vec<f64>>,
+        z: Vec<Vec<f64>>,
+        width: f64,
+        k: std::collections::BTreeMap<String, Vec<Vec<f64>>>,
+    }
+
     #[test]
     fn golden_values_agree() {
-        #[derive(serde::Deserialize)]
-        struct Golden {
-            x: Vec<Vec<f64>>,
-            z: Vec<Vec<f64>>,
-            k: std::collections::BTreeMap<String, Vec<Vec<f64>>>,
-        }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/kernels.json");
         let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let single = |rows: &[Vec<f64>]| -> Vec<Vec<f32>> {
-            rows.iter().map(|row| row.iter().map(|&v| v as f32).collect()).collect()
-        };
-        let (x, z) = (single(&golden.x), single(&golden.z));
+        let single = |row: &[f64]| -> Vec<f32> { row.iter().map(|&v| v as f32).collect() };
         for &kind in KernelKind::ALL {
-            for (i, row) in golden.k[kind.name()].iter().enumerate() {
-                for (j, expected) in row.iter().enumerate() {
-                    let found = kind.kernel().value(&x[i], &z[j]);
-                    // The histograms are rounded to f32 (relative 6e-8); the arithmetic is f64.
-                    assert!((found - expected).abs() <= 1.2e-7 * expected, "{kind} {i} {j}: {found}, not {expected}");
-                    if let Some(additive) = kind.kernel().additive() {
-                        let terms = golden.x[i].iter().zip(&golden.z[j]);
-                        let sum: f64 = terms.map(|(x, z)| additive.summand(*x, *z)).sum();
-                        assert!((sum - expected).abs() <= 1e-12 * expected, "{kind} {i} {j}: {sum}, not {expected}");
-                    }
+            let kernel = kind.with_width(golden.width);
+            for (x, row) in golden.x.iter().zip(&golden.k[kind.name()]) {
+                for (z, expected) in golden.z.iter().zip(row) {
+                    let sum: f64 = x.iter().zip(z).map(|(x, z)| kernel.terms().term(*x, *z)).sum();
+                    let found = kernel.of_sum(sum);
+                    assert!((found - expected).abs() <= 1e-12 * expected, "{kind}: {found} instead of {expected}");
+                    // The program's histograms are f32 (rounded by 6e-8); the arithmetic stays f64.
+                    let found = kernel.value(&single(x), &single(z));
+                    assert!((found - expected).abs() <= 1.2e-7 * expected, "{kind}: {found} instead of {expected}");
                 }
             }
         }
@@ -81,25 +156,53 @@ mod tests {
 
     proptest! {
         #[test]
-        fn summands_sum_to_the_value_and_kernels_are_symmetric(
-            pairs in proptest::collection::vec((0.0f32..1.0, 0.0f32..1.0), 0..70), factor in -3.0f64..3.0,
+        fn terms_sum_to_the_value_and_kernels_are_symmetric(
+            pairs in proptest::collection::vec((0.0f32..1.0, 0.0f32..1.0), 0..70), factor in -3.0f64..3.0, width in 0.1f64..9.0,
         ) {
-            let (x, z): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+            // Some words are missing in one picture, some in both.
+            let cut = |v: f32| if v < 0.2 { 0.0 } else { v };
+            let (x, z): (Vec<f32>, Vec<f32>) = pairs.into_iter().map(|(x, z)| (cut(x), cut(z))).unzip();
             for &kind in KernelKind::ALL {
-                let kernel = kind.kernel();
+                let kernel = kind.with_width(width);
                 let value = kernel.value(&x, &z);
+                prop_assert!(value.is_finite());
                 prop_assert_eq!(value.to_bits(), kernel.value(&z, &x).to_bits());
-                if let Some(additive) = kernel.additive() {
-                    let mut out = vec![1.0; x.len()];
-                    additive.add_summands(factor, &x, &z, &mut out);
-                    for ((found, x), z) in out.iter().zip(&x).zip(&z) {
-                        let expected = 1.0 + factor * additive.summand(f64::from(*x), f64::from(*z));
-                        prop_assert!((found - expected).abs() < 1e-14 * expected.abs().max(1.0));
-                    }
-                    let sum: f64 = out.iter().map(|v| v - 1.0).sum();
-                    prop_assert!((sum - factor * value).abs() < 1e-11, "{}: {} instead of {}", kind, sum, factor * value);
+                let mut out = vec![1.0; x.len()];
+                kernel.terms().add_terms(factor, &x, &z, &mut out);
+                for ((found, x), z) in out.iter().zip(&x).zip(&z) {
+                    let expected = 1.0 + factor * kernel.terms().term(f64::from(*x), f64::from(*z));
+                    prop_assert!((found - expected).abs() < 1e-14 * expected.abs().max(1.0));
                 }
+                let sum: f64 = x.iter().zip(&z).map(|(x, z)| kernel.terms().term(f64::from(*x), f64::from(*z))).sum();
+                prop_assert!((kernel.of_sum(sum) - value).abs() < 1e-12 * value.max(1.0), "{}", kind);
             }
         }
+
+        /// Slopes against central differences, away from the edge of the minimum.
+        #[test]
+        fn slopes_are_those_of_the_terms(x in 0.0f64..1.0, z in 0.02f64..1.0) {
+            let x = if x < 0.1 { 0.0 } else { x };
+            prop_assume!((x - z).abs() > 1e-3);
+            let h = 1e-5;
+            for &kind in KernelKind::ALL {
+                let terms = kind.with_width(1.0).terms();
+                let difference = (terms.term(x, z + h) - terms.term(x, z - h)) / (2.0 * h);
+                let slope = terms.slope(x, z);
+                prop_assert!((slope - difference).abs() < 1e-5 * slope.abs().max(1.0), "{}: {} and {}", kind, slope, difference);
+            }
+        }
+    }
+
+    #[test]
+    fn at_zero_terms_and_slopes_are_finite() {
+        for &kind in KernelKind::ALL {
+            let terms = kind.with_width(1.0).terms();
+            for (x, z) in [(0.0, 0.0), (0.3, 0.0), (0.0, 0.3)] {
+                assert!(terms.term(x, z).is_finite() && terms.slope(x, z).is_finite(), "{kind} at ({x}, {z})");
+            }
+            assert_eq!(terms.term(0.0, 0.0), 0.0);
+        }
+        // The distance of χ² grows at both zero as |z| does: its slope there is that of the right side.
+        assert_eq!(KernelKind::Chi2.with_width(1.0).terms().slope(0.0, 0.0), 1.0);
     }
 }

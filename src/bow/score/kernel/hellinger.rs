@@ -1,0 +1,15 @@
+//! The Hellinger (Bhattacharyya) kernel `k(x, z) = Σ_d √(x_d z_d)`.
+
+use super::Terms;
+
+pub(super) struct RootOfProduct;
+
+impl Terms for RootOfProduct {
+    fn term(&self, x: f64, z: f64) -> f64 {
+        (x * z).sqrt()
+    }
+
+    fn slope(&self, x: f64, z: f64) -> f64 {
+        if z > 0.0 { 0.5 * (x / z).sqrt() } else { 0.0 }
+    }
+}
