@@ -7,10 +7,10 @@ use super::features::grid::{Grid, Position};
 use super::features::{self, FeatureFamily};
 use super::words::Assignment;
 use super::words::cells::Cells;
-use super::words::mapping::{self, Mapping};
+use super::words::mapping::{self, Mapping, Nearest};
 use super::words::nearest::NearestWords;
 use super::words::normalise::normalise;
-use super::words::pooling::{self, Pooled, Shared};
+use super::words::pooling::{self, Pooled, Pooling, Shared};
 use crate::dataset::Rectangle;
 use crate::ledger::Kept;
 use crate::picture::Picture;
@@ -25,6 +25,7 @@ pub struct Encoder {
     pub soft_variance: f64,
     family: Box<dyn FeatureFamily>,
     mapping: Box<dyn Mapping>,
+    pooling: Box<dyn Pooling>,
 }
 
 /// A picture as one channel sees it: everything the way back needs.
@@ -50,7 +51,8 @@ impl Encoder {
     pub fn new(config: ChannelConfig, words: NearestWords, soft_variance: f64) -> Self {
         let family = features::family(&config.descriptor);
         let mapping = mapping::mapping(&config.mapping, soft_variance);
-        Self { config, words, soft_variance, family, mapping }
+        let pooling = config.pooling.kind.pooling(config.pooling.p);
+        Self { config, words, soft_variance, family, mapping, pooling }
     }
 
     /// The descriptor family.
@@ -71,16 +73,17 @@ impl Encoder {
             if keep_descriptors {
                 kept.extend(strip.descriptors.iter());
             }
-            self.words.search(strip.descriptors, k, |_, words, distances| {
-                self.mapping.weigh(distances, &mut weights);
+            self.words.search(strip.descriptors, k, |row, words, distances| {
+                let (descriptor, vocabulary) = (strip.descriptors.row(row), self.words.words().view());
+                self.mapping.weigh(&Nearest { descriptor, vocabulary, words, distances }, &mut weights);
                 assignment.words.extend_from_slice(words);
                 assignment.weights.extend_from_slice(&weights);
             });
         });
         let cells = self.config.pooling.cells.over(picture.width(), picture.height());
         let centres = numbers.iter().map(|&number| grid.position(number as usize).centre());
-        let pooled = pooling::pool(&assignment, centres, &cells, self.words.words().nrows());
-        let histogram = normalise(&pooled.values(), self.config.power);
+        let pooled = pooling::pool(self.pooling.as_ref(), &assignment, centres, &cells, self.words.words().nrows());
+        let histogram = normalise(&pooled.values(self.pooling.as_ref()), self.config.power);
         let descriptors = keep_descriptors
             .then(|| Array2::from_shape_vec((numbers.len(), self.family.width()), kept).unwrap_or_default());
         Encoded { grid, numbers, assignment, cells, pooled, histogram, descriptors }
@@ -90,16 +93,17 @@ impl Encoder {
     pub fn supports<'a>(&'a self, encoded: &'a Encoded) -> impl Iterator<Item = Rectangle> + 'a {
         encoded.positions().map(|position| self.family.support(&encoded.grid, position))
     }
+
+    /// R3 of the channel → R2 of the picture's features.
+    pub fn back(&self, encoded: &Encoded, r3: &[f64]) -> (Shared, Kept) {
+        let centres = encoded.positions().map(Position::centre);
+        encoded.pooled.back(self.pooling.as_ref(), &encoded.assignment, centres, &encoded.cells, r3)
+    }
 }
 
 impl Encoded {
     /// The places of the kept features.
-    pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
+    pub fn positions(&self) -> impl Iterator<Item = Position> + Clone + '_ {
         self.numbers.iter().map(|&number| self.grid.position(number as usize))
-    }
-
-    /// R3 of the channel → R2 of its features.
-    pub fn back(&self, r3: &[f64]) -> (Shared, Kept) {
-        self.pooled.back(&self.assignment, self.positions().map(Position::centre), &self.cells, r3)
     }
 }

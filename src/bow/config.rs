@@ -129,21 +129,23 @@ impl Default for VocabularyConfig {
     }
 }
 
-/// A mapping; `neighbours` and `base` count where the kind uses them.
+/// A mapping; `neighbours`, `base` and `lambda` count where the kind uses them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MappingConfig {
     /// The kind.
     pub kind: MappingKind,
-    /// Nearest words a feature (soft, rank).
+    /// Nearest words a feature (soft, rank, llc).
     pub neighbours: usize,
     /// Base of the falling weights (rank).
     pub base: f64,
+    /// Regularisation, as a share of the trace (llc).
+    pub lambda: f64,
 }
 
 impl Default for MappingConfig {
     fn default() -> Self {
-        Self { kind: MappingKind::Hard, neighbours: 8, base: 2.4 }
+        Self { kind: MappingKind::Hard, neighbours: 8, base: 2.4, lambda: 1e-4 }
     }
 }
 
@@ -153,13 +155,15 @@ impl Default for MappingConfig {
 pub struct PoolingConfig {
     /// The kind.
     pub kind: PoolingKind,
+    /// p of the p-mean.
+    pub p: f64,
     /// Pyramid cells.
     pub cells: CellLayout,
 }
 
 impl Default for PoolingConfig {
     fn default() -> Self {
-        Self { kind: PoolingKind::Mean, cells: CellLayout::pyramid() }
+        Self { kind: PoolingKind::Mean, p: 2.0, cells: CellLayout::pyramid() }
     }
 }
 
@@ -387,6 +391,17 @@ impl ChannelConfig {
         );
         let base = self.mapping.base;
         faults.require(base.is_finite() && base > 1.0, &key("mapping.base"), "above 1", base);
+        let lambda = self.mapping.lambda;
+        faults.require((1e-12..=1.0).contains(&lambda), &key("mapping.lambda"), "1e-12 to 1", lambda);
+        let p = self.pooling.p;
+        faults.require((1.0..=64.0).contains(&p), &key("pooling.p"), "1 to 64", p);
+        if self.mapping.kind.may_be_negative() {
+            let (kernel, pooling) = (self.kernel.kind, self.pooling.kind);
+            let allowed = "one that takes the negative histograms of this mapping (linear or gaussian)";
+            faults.require(kernel.takes_negative(), &key("kernel.kind"), allowed, kernel);
+            let allowed = "\"mean\", since this mapping's weights may be negative";
+            faults.require(pooling == PoolingKind::Mean, &key("pooling.kind"), allowed, pooling);
+        }
         let power = self.power;
         faults.require(power.is_finite() && power > 0.0 && power <= 4.0, &key("power"), "above 0 and at most 4", power);
         let weight = self.weight;

@@ -253,8 +253,8 @@ impl Forward for Seen<'_> {
 
         // R3 → R2
         let mut r2 = Vec::with_capacity(r3.len());
-        for (encoded, r3) in self.encoded.iter().zip(&r3) {
-            let (shared, kept) = encoded.back(r3);
+        for ((channel, encoded), r3) in model.channels.iter().zip(&self.encoded).zip(&r3) {
+            let (shared, kept) = channel.encoder.back(encoded, r3);
             ledger.book(kept);
             ledger.through_empty_dimensions += shared.through_empty;
             r2.push(shared.relevance);

@@ -46,6 +46,11 @@ impl KernelKind {
         }
     }
 
+    /// Whether the kernel is defined for negative values.
+    pub fn takes_negative(self) -> bool {
+        matches!(self, KernelKind::Linear | KernelKind::Gaussian)
+    }
+
     /// Whether the kernel has a width, to be learnt from the training pictures.
     pub fn has_width(self) -> bool {
         matches!(self.with_width(1.0), Kernel::Product { .. })

@@ -1,6 +1,6 @@
 //! Hard mapping: `m = 1` for the nearest word, 0 for all others (Csurka et al. 2004).
 
-use super::Mapping;
+use super::{Mapping, Nearest};
 
 pub(super) struct Hard;
 
@@ -9,7 +9,7 @@ impl Mapping for Hard {
         1
     }
 
-    fn weigh(&self, _distances: &[f32], weights: &mut [f32]) {
+    fn weigh(&self, _: &Nearest<'_>, weights: &mut [f32]) {
         weights.fill(1.0);
     }
 }

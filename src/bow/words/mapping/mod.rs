@@ -1,12 +1,15 @@
 //! How a local feature weighs its nearest words.
 //!
-//! Forward [`Mapping::weigh`] turns distances by rank into weights m_d(l) ≥ 0; the weights are kept, and the way back
+//! Forward [`Mapping::weigh`] gives the nearest words weights m_d(l); the weights are kept, and the way back
 //! ([`super::pooling`]) shares a dimension's relevance among the features in proportion to them. A new mapping is one file and one
 //! arm in [`mapping`].
 
 mod hard;
+mod llc;
 mod rank;
 mod soft;
+
+use ndarray::{ArrayView1, ArrayView2};
 
 use crate::bow::config::MappingConfig;
 
@@ -19,6 +22,8 @@ crate::closed_set! {
         Soft = "soft",
         /// Weights falling with the rank.
         Rank = "rank",
+        /// Weights that rebuild the feature from its words; may be negative.
+        Llc = "llc",
     }
 }
 
@@ -27,9 +32,30 @@ impl MappingKind {
     pub fn needs_variance(self) -> bool {
         match self {
             MappingKind::Soft => true,
-            MappingKind::Hard | MappingKind::Rank => false,
+            MappingKind::Hard | MappingKind::Rank | MappingKind::Llc => false,
         }
     }
+
+    /// Whether weights, and so histograms, may be negative.
+    pub fn may_be_negative(self) -> bool {
+        match self {
+            MappingKind::Llc => true,
+            MappingKind::Hard | MappingKind::Soft | MappingKind::Rank => false,
+        }
+    }
+}
+
+/// A local feature and its nearest words, by rank.
+#[derive(Clone, Copy)]
+pub struct Nearest<'a> {
+    /// The feature, P.
+    pub descriptor: ArrayView1<'a, f32>,
+    /// All words, K×P.
+    pub vocabulary: ArrayView2<'a, f32>,
+    /// Which of them are nearest.
+    pub words: &'a [u32],
+    /// Their squared distances.
+    pub distances: &'a [f32],
 }
 
 /// A rule that weighs the nearest words.
@@ -37,8 +63,8 @@ pub trait Mapping: Send + Sync {
     /// How many nearest words it looks at, k.
     fn neighbours(&self) -> usize;
 
-    /// Fills `weights` from the squared `distances` of the nearest words, both by rank, at most k of each.
-    fn weigh(&self, distances: &[f32], weights: &mut [f32]);
+    /// Fills the nearest words' `weights`, by rank.
+    fn weigh(&self, nearest: &Nearest<'_>, weights: &mut [f32]);
 }
 
 /// The mapping that a configuration asks for; `variance` is σ² where [`MappingKind::needs_variance`].
@@ -47,29 +73,49 @@ pub fn mapping(config: &MappingConfig, variance: f64) -> Box<dyn Mapping> {
         MappingKind::Hard => Box::new(hard::Hard),
         MappingKind::Soft => Box::new(soft::Soft { neighbours: config.neighbours, variance }),
         MappingKind::Rank => Box::new(rank::Rank { neighbours: config.neighbours, base: config.base }),
+        MappingKind::Llc => Box::new(llc::Llc { neighbours: config.neighbours, lambda: config.lambda }),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use ndarray::{Array1, Array2};
     use proptest::prelude::*;
+
+    /// Words that are known by their distances alone.
+    pub fn at(distances: &[f32]) -> Nearest<'_> {
+        let (descriptor, vocabulary) = (ArrayView1::from(&[]), ArrayView2::from(&[] as &[[f32; 0]; 0]));
+        Nearest { descriptor, vocabulary, words: &[], distances }
+    }
 
     proptest! {
         #[test]
-        fn weights_are_finite_not_negative_and_fall_with_the_rank(
-            mut distances in proptest::collection::vec(0.0f32..4.0, 1..9), variance in 1e-6f64..2.0, base in 1.01f64..9.0,
+        fn weights_are_finite_and_as_declared(
+            points in proptest::collection::vec(proptest::collection::vec(0.0f32..1.0, 5), 2..9),
+            variance in 1e-6f64..2.0, base in 1.01f64..9.0,
         ) {
-            distances.sort_by(f32::total_cmp);
+            let descriptor = Array1::from(points[0].clone());
+            let distance = |point: &Vec<f32>| point.iter().zip(&descriptor).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+            let mut words = points[1..].to_vec();
+            words.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+            let distances: Vec<f32> = words.iter().map(distance).collect();
+            let vocabulary = Array2::from_shape_fn((words.len(), 5), |(word, d)| words[word][d]);
+            let numbers: Vec<u32> = (0..words.len() as u32).collect();
             for &kind in MappingKind::ALL {
-                let config = MappingConfig { kind, neighbours: distances.len(), base };
+                let config = MappingConfig { kind, neighbours: words.len(), base, ..MappingConfig::default() };
                 let mapping = mapping(&config, variance);
                 let k = mapping.neighbours();
                 let mut weights = vec![f32::NAN; k];
-                mapping.weigh(&distances[..k], &mut weights);
-                prop_assert!(weights.iter().all(|w| w.is_finite() && *w >= 0.0), "{}: {:?}", kind, weights);
-                prop_assert!(weights.windows(2).all(|pair| pair[0] >= pair[1]), "{}: {:?}", kind, weights);
-                prop_assert!(weights[0] > 0.0);
+                let (descriptor, vocabulary) = (descriptor.view(), vocabulary.view());
+                mapping.weigh(&Nearest { descriptor, vocabulary, words: &numbers[..k], distances: &distances[..k] }, &mut weights);
+                prop_assert!(weights.iter().all(|w| w.is_finite()), "{}: {:?}", kind, weights);
+                if kind.may_be_negative() {
+                    prop_assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-3, "{}: {:?}", kind, weights);
+                } else {
+                    prop_assert!(weights[0] > 0.0 && weights.iter().all(|w| *w >= 0.0), "{}: {:?}", kind, weights);
+                    prop_assert!(weights.windows(2).all(|pair| pair[0] >= pair[1]), "{}: {:?}", kind, weights);
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Rank mapping: `m_d = base^(−r)`, r = 1…k the rank of the word's distance, 0 beyond (Binder et al. 2013, as used by
 //! Bach et al. 2015 with base 2.4 and 8 ranks for VOC).
 
-use super::Mapping;
+use super::{Mapping, Nearest};
 
 pub(super) struct Rank {
     pub(super) neighbours: usize,
@@ -13,7 +13,7 @@ impl Mapping for Rank {
         self.neighbours
     }
 
-    fn weigh(&self, _distances: &[f32], weights: &mut [f32]) {
+    fn weigh(&self, _: &Nearest<'_>, weights: &mut [f32]) {
         let mut value = 1.0;
         for weight in weights {
             value /= self.base;
@@ -25,11 +25,12 @@ impl Mapping for Rank {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bow::words::mapping::tests::at;
 
     #[test]
     fn weights_are_powers_of_the_base() {
         let mut weights = [0.0; 8];
-        Rank { neighbours: 8, base: 2.4 }.weigh(&[0.0; 8], &mut weights);
+        Rank { neighbours: 8, base: 2.4 }.weigh(&at(&[0.0; 8]), &mut weights);
         for (rank, weight) in (1..).zip(weights) {
             assert!((f64::from(weight) - 2.4f64.powi(-rank)).abs() < 1e-7);
         }

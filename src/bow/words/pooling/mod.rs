@@ -1,0 +1,289 @@
+//! Pooling, both ways.
+//!
+//! Forward, for cell c and word d over the n_c features whose centre lies in the cell, a [`Pooling`] makes one number of the weights m_d(l): their
+//! mean, p-mean or maximum. Back (Bach et al. 2015, Eqs 26–28), with s_d(l) what feature l put into dimension d and Z the dimensions
+//! that nothing was put into (`|Σ_l s_d(l)| ≤ 1e-9 Σ_l |s_d(l)|`):
+//!
+//! `R2_l = Σ_{d ∉ Z} R3_d · s_d(l)/Σ_l' s_d(l') + Σ_{d ∈ Z} R3_d / n_c`
+//!
+//! over the dimensions of the cells that hold l. A cell without features shares its relevance among all features of the
+//! picture; a picture without features passes nothing on, and the ledger books it. A new pooling is one file and one line in
+//! [`PoolingKind::pooling`].
+
+mod max;
+mod mean;
+
+use super::Assignment;
+use super::cells::Cells;
+use crate::ledger::{Account, Kept};
+
+crate::closed_set! {
+    /// The ways to pool.
+    pub enum PoolingKind as "pooling" {
+        /// The mean over the cell's features.
+        Mean = "mean",
+        /// The p-mean, (mean of m^p)^(1/p).
+        PMean = "p-mean",
+        /// The largest.
+        Max = "max",
+    }
+}
+
+impl PoolingKind {
+    /// The pooling of this name; `p` is the p-mean's.
+    pub fn pooling(self, p: f64) -> Box<dyn Pooling> {
+        match self {
+            PoolingKind::Mean => Box::new(mean::PMean { p: 1.0 }),
+            PoolingKind::PMean => Box::new(mean::PMean { p }),
+            PoolingKind::Max => Box::new(max::Max),
+        }
+    }
+}
+
+/// A rule that makes one number of a dimension's weights, and says which part each weight has in it.
+pub trait Pooling: Send + Sync {
+    /// Takes a weight into the dimension's `mass`, which starts at 0.
+    fn gather(&self, mass: &mut f64, weight: f64);
+
+    /// The pooled value of a dimension whose cell holds `count` > 0 features.
+    fn value(&self, mass: f64, count: usize) -> f64;
+
+    /// s: what a feature of this weight put into a dimension of this mass.
+    fn share(&self, weight: f64, mass: f64) -> f64;
+}
+
+/// A sum of shares this small beside that of their magnitudes is none: the dimension belongs to Z.
+const EMPTY: f64 = 1e-9;
+
+/// What pooling saw: kept for the way back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pooled {
+    /// Number of words K.
+    pub words: usize,
+    /// What was gathered a dimension, cell-major: `cell·K + word`.
+    pub mass: Vec<f64>,
+    /// Features a cell.
+    pub counts: Vec<usize>,
+}
+
+/// What the way back gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shared {
+    /// R2, one a feature.
+    pub relevance: Vec<f64>,
+    /// How much of it came by way of Z: uniform, and no evidence.
+    pub through_empty: f64,
+}
+
+/// Pools the weights of features at `centres` in the `cells`.
+pub fn pool(
+    pooling: &dyn Pooling,
+    assignment: &Assignment,
+    centres: impl Iterator<Item = (f32, f32)>,
+    cells: &Cells,
+    words: usize,
+) -> Pooled {
+    let mut pooled = Pooled { words, mass: vec![0.0; cells.len() * words], counts: vec![0; cells.len()] };
+    for (index, centre) in centres.enumerate() {
+        for cell in cells.of(centre) {
+            pooled.counts[cell] += 1;
+            for (word, weight) in assignment.of(index) {
+                pooling.gather(&mut pooled.mass[cell * words + word], f64::from(weight));
+            }
+        }
+    }
+    pooled
+}
+
+impl Pooled {
+    /// The pooled values x, before power and normalisation.
+    pub fn values(&self, pooling: &dyn Pooling) -> Vec<f64> {
+        let cells = self.mass.chunks(self.words.max(1)).zip(&self.counts);
+        cells.flat_map(|(cell, &count)| cell.iter().map(move |&mass| pooling.value(mass, count.max(1)))).collect()
+    }
+
+    /// R3 (one a dimension) → R2 (one a feature).
+    pub fn back(
+        &self,
+        pooling: &dyn Pooling,
+        assignment: &Assignment,
+        centres: impl Iterator<Item = (f32, f32)> + Clone,
+        cells: &Cells,
+        r3: &[f64],
+    ) -> (Shared, Kept) {
+        let features = assignment.words.len() / assignment.neighbours.max(1);
+        if features == 0 {
+            let amount = r3.iter().sum();
+            return (
+                Shared { relevance: Vec::new(), through_empty: 0.0 },
+                Kept { account: Account::NoFeatures, amount },
+            );
+        }
+        let mut total = vec![0.0; r3.len()];
+        let mut magnitude = vec![0.0; r3.len()];
+        for (index, centre) in centres.clone().enumerate() {
+            for cell in cells.of(centre) {
+                for (word, weight) in assignment.of(index) {
+                    let d = cell * self.words + word;
+                    let share = pooling.share(f64::from(weight), self.mass[d]);
+                    total[d] += share;
+                    magnitude[d] += share.abs();
+                }
+            }
+        }
+        // Per unit of share, what a dimension outside Z gives; per feature of a cell, what its dimensions in Z give.
+        let mut per_share = vec![0.0; r3.len()];
+        let mut per_feature = vec![0.0; self.counts.len()];
+        let mut homeless = 0.0;
+        let mut through_empty = 0.0;
+        for (cell, &count) in self.counts.iter().enumerate() {
+            let mut empty = 0.0;
+            for d in cell * self.words..(cell + 1) * self.words {
+                if total[d].abs() > EMPTY * magnitude[d] {
+                    per_share[d] = r3[d] / total[d];
+                } else {
+                    empty += r3[d];
+                }
+            }
+            through_empty += empty;
+            if count > 0 {
+                per_feature[cell] = empty / count as f64;
+            } else {
+                homeless += empty;
+            }
+        }
+        let everywhere = homeless / features as f64;
+        let relevance = centres
+            .enumerate()
+            .map(|(index, centre)| {
+                let mut sum = everywhere;
+                for cell in cells.of(centre) {
+                    sum += per_feature[cell];
+                    for (word, weight) in assignment.of(index) {
+                        let d = cell * self.words + word;
+                        sum += per_share[d] * pooling.share(f64::from(weight), self.mass[d]);
+                    }
+                }
+                sum
+            })
+            .collect();
+        (Shared { relevance, through_empty }, Kept { account: Account::NoFeatures, amount: 0.0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::RngExt;
+
+    /// The module head's formula, one dimension and one feature at a time: the pooled values and R2.
+    fn naive(
+        kind: PoolingKind,
+        p: f64,
+        assignment: &Assignment,
+        centres: &[(f32, f32)],
+        cells: &Cells,
+        words: usize,
+        r3: &[f64],
+    ) -> (Vec<f64>, Vec<f64>) {
+        let n = centres.len();
+        let (mut values, mut r2) = (Vec::new(), vec![0.0; n]);
+        for cell in 0..cells.len() {
+            let members: Vec<usize> = (0..n).filter(|&l| cells.of(centres[l]).any(|c| c == cell)).collect();
+            for word in 0..words {
+                let m = |l: usize| {
+                    assignment.of(l).filter(|(w, _)| *w == word).map(|(_, weight)| f64::from(weight)).sum::<f64>()
+                };
+                let count = members.len().max(1) as f64;
+                let largest = members.iter().map(|&l| m(l)).fold(0.0, f64::max);
+                let share = |l: usize| match kind {
+                    PoolingKind::Mean => m(l),
+                    PoolingKind::PMean => m(l).powf(p),
+                    PoolingKind::Max => f64::from(m(l) == largest && m(l) > 0.0),
+                };
+                let total: f64 = members.iter().map(|&l| share(l)).sum();
+                values.push(match kind {
+                    PoolingKind::Mean => total / count,
+                    PoolingKind::PMean => (total / count).powf(1.0 / p),
+                    PoolingKind::Max => largest,
+                });
+                let r = r3[cell * words + word];
+                let magnitude: f64 = members.iter().map(|&l| share(l).abs()).sum();
+                if total.abs() > 1e-9 * magnitude {
+                    members.iter().for_each(|&l| r2[l] += r * share(l) / total);
+                } else if members.is_empty() {
+                    r2.iter_mut().for_each(|value| *value += r / n as f64);
+                } else {
+                    members.iter().for_each(|&l| r2[l] += r / members.len() as f64);
+                }
+            }
+        }
+        (values, r2)
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_equal_the_formula_and_conserve(
+            n in 0usize..25, words in 1usize..12, neighbours in 1usize..4, seed in 0u64..1000, corner in any::<bool>(),
+            p in 1.0f64..9.0, negative in any::<bool>(),
+        ) {
+            let mut random = crate::numeric::random::stream(seed, "pooling");
+            let neighbours = neighbours.min(words);
+            let cells = "1x1+2x2+3x1".parse::<crate::bow::words::cells::CellLayout>().unwrap().over(40, 30);
+            // Features in one corner only leave cells empty.
+            let (w, h) = if corner { (15.0, 9.0) } else { (40.0, 30.0) };
+            let centres: Vec<(f32, f32)> = (0..n).map(|_| (w * random.random::<f32>(), h * random.random::<f32>())).collect();
+            let r3: Vec<f64> = (0..cells.len() * words).map(|_| random.random::<f64>() - 0.5).collect();
+            for &kind in PoolingKind::ALL {
+                // Only the mean is defined for negative weights; equal ones cancel, and tie for the maximum.
+                let step = if negative && kind == PoolingKind::Mean { -1 } else { 1 };
+                let assignment = Assignment {
+                    neighbours,
+                    words: (0..n).flat_map(|_| {
+                        let first = random.random_range(0..words as u32);
+                        (0..neighbours as u32).map(move |k| (first + k) % words as u32)
+                    }).collect(),
+                    weights: (0..n * neighbours).map(|_| random.random_range(step..4) as f32 / 4.0 + if step < 0 { 0.0 } else { 0.25 }).collect(),
+                };
+                let pooling = kind.pooling(p);
+                let pooled = pool(pooling.as_ref(), &assignment, centres.iter().copied(), &cells, words);
+                let (shared, kept) = pooled.back(pooling.as_ref(), &assignment, centres.iter().copied(), &cells, &r3);
+                let (values, expected) = naive(kind, p, &assignment, &centres, &cells, words, &r3);
+                for (found, expected) in pooled.values(pooling.as_ref()).iter().zip(&values) {
+                    prop_assert!((found - expected).abs() < 1e-12, "{}: {} instead of {}", kind, found, expected);
+                }
+                prop_assert_eq!(shared.relevance.len(), n);
+                let scale = expected.iter().fold(1.0f64, |m, v| m.max(v.abs()));
+                for (found, expected) in shared.relevance.iter().zip(&expected) {
+                    prop_assert!((found - expected).abs() < 1e-12 * scale, "{}: {} instead of {}", kind, found, expected);
+                }
+                let passed: f64 = shared.relevance.iter().sum();
+                prop_assert!((passed + kept.amount - r3.iter().sum::<f64>()).abs() < 1e-11 * scale);
+                prop_assert_eq!(kept.amount != 0.0, n == 0);
+                if step > 0 {
+                    let empty: f64 = r3.iter().zip(&pooled.mass).filter(|(_, mass)| **mass == 0.0).map(|(r, _)| r).sum();
+                    prop_assert!(n == 0 || (shared.through_empty - empty).abs() < 1e-12);
+                }
+            }
+        }
+
+        #[test]
+        fn the_p_mean_goes_from_the_mean_to_the_maximum(weights in proptest::collection::vec(0.05f64..1.0, 1..20)) {
+            let pooled = |kind: PoolingKind, p: f64| {
+                let (pooling, mut mass) = (kind.pooling(p), 0.0);
+                weights.iter().for_each(|&weight| pooling.gather(&mut mass, weight));
+                pooling.value(mass, weights.len())
+            };
+            let (mean, max) = (pooled(PoolingKind::Mean, 7.0), pooled(PoolingKind::Max, 7.0));
+            prop_assert!((pooled(PoolingKind::PMean, 1.0) - mean).abs() < 1e-14);
+            let mut before = mean;
+            for p in [1.5, 2.0, 4.0, 16.0, 64.0] {
+                let next = pooled(PoolingKind::PMean, p);
+                prop_assert!(next >= before - 1e-12 && next <= max + 1e-12);
+                before = next;
+            }
+            prop_assert!(before > max * 0.95);
+        }
+    }
+}
