@@ -2,8 +2,10 @@
 
 use ndarray::Array2;
 
+use crate::dataset::Rectangle;
 use crate::format::container::Container;
 use crate::ledger::Ledger;
+use crate::picture::tiles::Tiles;
 
 crate::closed_set! {
     /// Where the bias goes.
@@ -24,21 +26,43 @@ pub struct Query {
     pub against: Option<usize>,
     /// Where the bias goes.
     pub bias: BiasMode,
+    /// Whether to explain windows one by one and average their maps.
+    pub tiles: Option<Tiles>,
     /// Whether to keep the layers for a trace.
     pub trace: bool,
+}
+
+impl Query {
+    /// What explains `category` alone, whole, with the bias spread, without a trace.
+    pub fn of(category: usize) -> Self {
+        Self { category, against: None, bias: BiasMode::Spread, tiles: None, trace: false }
+    }
 }
 
 /// A decision explained on the pixels.
 #[derive(Debug, Clone)]
 pub struct Explanation {
-    /// f, or f_a − f_b.
+    /// f, or f_a − f_b, of the whole picture.
     pub score: f64,
-    /// R1, H×W: each pixel's share of the score.
+    /// R1, H×W: each pixel's share of the score; with tiles the mean of the windows' maps, which is no share of the picture's score.
     pub relevance: Array2<f64>,
-    /// Where every part of the score went.
+    /// Where every part of the score went; with tiles see [`Ledger::of_windows`].
     pub ledger: Ledger,
-    /// The layers of the way back, where the query asked for them.
-    pub trace: Option<Container>,
+    /// Σ R3 of each channel, where the model has such, without tiles.
+    pub channels: Vec<f64>,
+    /// The windows, each with its own account; empty without tiles.
+    pub windows: Vec<Window>,
+    /// The layers of the way back, where the query asked for them: of the picture, or of each window.
+    pub traces: Vec<Container>,
+}
+
+/// One window of a picture that was explained by tiles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// Its pixels.
+    pub rectangle: Rectangle,
+    /// Where every part of its score went.
+    pub ledger: Ledger,
 }
 
 /// Which categories of a picture are explained.

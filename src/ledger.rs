@@ -70,6 +70,15 @@ impl Ledger {
         Self { score, ..Self::default() }
     }
 
+    /// The summary of a picture that was explained by windows, each with a balanced account of its own: the picture's `score`, the averaged map's
+    /// sum as it is, and the windows' largest error relative to max(1, |f|). There is no account between score and sum.
+    pub fn of_windows<'a>(score: f64, sum_relevance: f64, windows: impl IntoIterator<Item = &'a Ledger>) -> Self {
+        let relative = |ledger: &Ledger| ledger.error / ledger.score.abs().max(1.0);
+        let larger = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
+        let error = windows.into_iter().map(relative).fold(0.0, larger);
+        Self { score, sum_relevance, error, ..Self::default() }
+    }
+
     /// Books what a step kept.
     pub fn book(&mut self, kept: Kept) {
         *match kept.account {

@@ -43,15 +43,14 @@
 //! # Example
 //!
 //! ```
-//! use bowsight::{BiasMode, Model, Picture, Query, bow::model_file};
+//! use bowsight::{Model, Picture, Query, bow::model_file};
 //!
 //! let model = model_file::load("models/voc2012.bowsight".as_ref())?;
 //! let picture = Picture::open("data/chelsea.png".as_ref(), &Default::default())?;
 //! let cat = model.categories().iter().position(|name| name == "cat").unwrap();
 //!
 //! let seen = model.forward(&picture, false)?;
-//! let query = Query { category: cat, against: None, bias: BiasMode::Spread, trace: false };
-//! let explanation = seen.explain(&query)?;
+//! let explanation = seen.explain(&Query::of(cat))?;
 //!
 //! assert_eq!(explanation.relevance.dim(), (300, 451));
 //! assert!((explanation.relevance.sum() - seen.scores()[cat]).abs() < 1e-9);

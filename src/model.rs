@@ -10,6 +10,14 @@ pub enum ModelError {
     /// The account did not balance: a fault of the program.
     #[error(transparent)]
     NotConserved(#[from] crate::ledger::NotConserved),
+    /// A Taylor expansion has no root to start from.
+    #[error("category \"{category}\" can't be expanded")]
+    NoRoot {
+        /// The category.
+        category: String,
+        /// What was tried.
+        source: crate::numeric::root::NoRoot,
+    },
     /// The picture holds no local feature.
     #[error(
         "no local features: {width}×{height} is smaller than the {smallest}×{smallest} pixels that the smallest one needs"
@@ -44,6 +52,6 @@ pub trait Forward {
     /// Carries a score back to the pixels.
     ///
     /// # Errors
-    /// [`ModelError::NotConserved`] when the shares don't add up.
+    /// [`ModelError::NotConserved`] when the shares don't add up, [`ModelError::NoRoot`] when a Taylor expansion is asked for and impossible.
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError>;
 }

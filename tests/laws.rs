@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use bowsight::bow::channel::Encoder;
-use bowsight::bow::config::{ChannelConfig, Configuration, Settings};
+use bowsight::bow::channel::{Encoded, Encoder};
+use bowsight::bow::config::{ChannelConfig, Configuration, ExplainConfig, Settings};
 use bowsight::bow::score::kernel::{Kernel, KernelKind};
 use bowsight::bow::score::svm::Report;
+use bowsight::bow::score::{Decomposition, Roots};
 use bowsight::bow::words::mapping::MappingKind;
 use bowsight::bow::words::nearest::NearestWords;
 use bowsight::bow::words::pooling::PoolingKind;
@@ -15,6 +16,7 @@ use bowsight::ledger::TOLERANCE;
 use bowsight::model::Model;
 use bowsight::numeric::random::stream;
 use bowsight::picture::Picture;
+use bowsight::picture::tiles::Tiles;
 use ndarray::Array2;
 use proptest::prelude::*;
 use rand::RngExt;
@@ -162,16 +164,39 @@ fn picture(width: usize, height: usize, seed: u64) -> Picture {
 }
 
 fn query(category: usize) -> Query {
-    Query { category, against: None, bias: BiasMode::Spread, trace: false }
+    Query::of(category)
 }
 
 fn explain(model: &BagOfWords, picture: &Picture, query: Query) -> Explanation {
     model.forward(picture, false).unwrap().explain(&query).unwrap()
 }
 
+/// The picture in every channel.
+fn encoded(model: &BagOfWords, picture: &Picture) -> Vec<Encoded> {
+    let encode = |encoder: &Encoder| {
+        let features = encoder.features(picture, false);
+        encoder.encode(&features, features.grid.region())
+    };
+    model.channels.iter().map(|channel| encode(&channel.encoder)).collect()
+}
+
 fn close(a: &Array2<f64>, b: &Array2<f64>, tolerance: f64) -> bool {
     let scale = a.iter().chain(b).fold(1e-9f64, |m, v| m.max(v.abs()));
     a.dim() == b.dim() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * scale)
+}
+
+/// f of the support pictures, by the formula.
+fn train_scores(model: &BagOfWords) -> Array2<f64> {
+    Array2::from_shape_fn((CATEGORIES, PICTURES), |(category, i)| {
+        let mut score = model.bias[category];
+        for channel in &model.channels {
+            let row = |i: usize| channel.histograms().row(i).to_vec();
+            for j in 0..PICTURES {
+                score += model.dual[(category, j)] * channel.factor() * channel.kernel.value(&row(j), &row(i));
+            }
+        }
+        score
+    })
 }
 
 /// What a random model and picture are made of.
@@ -210,7 +235,7 @@ proptest! {
         let (model, picture) = recipe.make();
         let seen = model.forward(&picture, false).unwrap();
         for &bias in BiasMode::ALL {
-            let explanation = seen.explain(&Query { category, against, bias, trace: false }).unwrap();
+            let explanation = seen.explain(&Query { against, bias, ..query(category) }).unwrap();
             let expected = seen.scores()[category] - against.map_or(0.0, |other| seen.scores()[other]);
             prop_assert_eq!(explanation.score, expected);
             let ledger = &explanation.ledger;
@@ -220,10 +245,10 @@ proptest! {
             let (spread, sink) = if bias == BiasMode::Spread { (b, 0.0) } else { (0.0, b) };
             prop_assert!((ledger.spread_bias - spread).abs() < 1e-12 && (ledger.bias_sink - sink).abs() < 1e-12);
             // An additive kernel's term is 0 where the picture has no such word: only the bias goes through Z.
-            let encoded: Vec<_> = model.channels.iter().map(|channel| channel.encoder.encode(&picture, false)).collect();
+            let encoded = encoded(&model, &picture);
             let dimensions: usize = encoded.iter().map(|encoded| encoded.histogram.len()).sum();
             let seen: usize = encoded.iter().flat_map(|encoded| &encoded.histogram).filter(|value| **value > 0.0).count();
-            let without = encoded.iter().filter(|e| e.numbers.is_empty()).map(|e| e.histogram.len()).sum::<usize>();
+            let without = encoded.iter().filter(|e| e.members.is_empty()).map(|e| e.histogram.len()).sum::<usize>();
             let all_additive = model.channels.iter().all(|channel| matches!(channel.kernel, Kernel::Additive(_)));
             let through = spread * (dimensions - seen - without) as f64 / dimensions as f64;
             prop_assert!(!all_additive || (ledger.through_empty_dimensions - through).abs() < 1e-12);
@@ -255,16 +280,74 @@ proptest! {
     fn pixels_outside_every_support_hold_nothing(recipe in any_recipe(), category in 0..CATEGORIES) {
         let (model, picture) = recipe.make();
         let relevance = explain(&model, &picture, query(category)).relevance;
-        let encoded: Vec<_> = model.channels.iter().map(|c| (c, c.encoder.encode(&picture, false))).collect();
         let mut covered = Array2::from_elem(relevance.dim(), false);
-        for (channel, encoded) in &encoded {
-            for support in channel.encoder.supports(encoded) {
+        for channel in &model.channels {
+            let features = channel.encoder.features(&picture, false);
+            let encoded = channel.encoder.encode(&features, features.grid.region());
+            for support in channel.encoder.supports(&features, &encoded) {
                 let part = ndarray::s![support.y0 as usize..support.y1 as usize, support.x0 as usize..support.x1 as usize];
                 covered.slice_mut(part).fill(true);
             }
         }
         for (value, covered) in relevance.iter().zip(&covered) {
             prop_assert!(*covered || *value == 0.0);
+        }
+    }
+
+    /// With Taylor's expansion the ledger's residual makes up the difference; where there is no root, it is an error.
+    #[test]
+    fn taylor_is_conserved_with_its_residual(recipe in any_recipe(), category in 0..CATEGORIES, roots in 0..Roots::ALL.len()) {
+        let (mut model, picture) = recipe.make();
+        let explain = ExplainConfig { decomposition: Decomposition::Taylor, roots: Roots::ALL[roots], ..ExplainConfig::default() };
+        let Ok(settings) = model.settings.with_explain(explain) else {
+            prop_assert!(model.settings.channel.iter().any(|channel| !channel.kernel.kind.is_differentiable()));
+            return Ok(());
+        };
+        model.settings = settings;
+        // As in a model file: the support pictures' own scores.
+        model.train_scores = train_scores(&model);
+        let seen = model.forward(&picture, false).unwrap();
+        let score = seen.scores()[category];
+        for against in [None, Some((category + 1) % CATEGORIES)] {
+            let other = |row: usize, i: usize| model.train_scores[(row, i)];
+            let difference = |i: usize| other(category, i) - against.map_or(0.0, |against| other(against, i));
+            let score = score - against.map_or(0.0, |against| seen.scores()[against]);
+            let crosses = (0..PICTURES).any(|i| difference(i) * score < 0.0);
+            match seen.explain(&Query { against, ..query(category) }) {
+                Ok(explanation) => {
+                    prop_assert!(crosses);
+                    let ledger = &explanation.ledger;
+                    prop_assert_eq!((ledger.bias_sink, ledger.spread_bias), (0.0, 0.0));
+                    let total = explanation.relevance.sum() + ledger.taylor_residual + ledger.no_features;
+                    prop_assert!((total - score).abs() <= TOLERANCE * score.abs().max(1.0));
+                }
+                Err(error) => prop_assert!(!crosses && error.to_string().contains("category"), "{}", error),
+            }
+        }
+    }
+
+    /// Each window conserves its own score; tiles of the whole picture's size give the whole picture's map.
+    #[test]
+    fn tiles_conserve_by_window_and_one_tile_is_the_picture(recipe in any_recipe(), category in 0..CATEGORIES, side in 14usize..30) {
+        let (model, picture) = recipe.make();
+        let seen = model.forward(&picture, false).unwrap();
+        let whole = seen.explain(&query(category)).unwrap();
+        let one = seen.explain(&Query { tiles: Some(Tiles { side: 50, offset: 10 }), ..query(category) }).unwrap();
+        prop_assert_eq!(one.windows.len(), 1);
+        prop_assert_eq!(&one.relevance, &whole.relevance);
+        prop_assert_eq!(&one.windows[0].ledger, &whole.ledger);
+        let tiles = Tiles { side, offset: side / 2 };
+        let tiled = seen.explain(&Query { tiles: Some(tiles), trace: true, ..query(category) }).unwrap();
+        prop_assert_eq!(tiled.windows.len(), tiles.windows(picture.width(), picture.height()).len());
+        prop_assert_eq!(tiled.traces.len(), tiled.windows.len());
+        prop_assert_eq!(tiled.score, whole.score);
+        for (window, trace) in tiled.windows.iter().zip(&tiled.traces) {
+            // A window is explained as a picture of its features alone would be: its own score, its own account.
+            let ledger = &window.ledger;
+            let total = ledger.sum_relevance + ledger.no_features + ledger.bias_sink;
+            prop_assert!((total - ledger.score).abs() <= TOLERANCE * ledger.score.abs().max(1.0));
+            let r = window.rectangle;
+            prop_assert_eq!(&trace.tensors["relevance"].shape, &[(r.y1 - r.y0) as usize, (r.x1 - r.x0) as usize]);
         }
     }
 

@@ -28,22 +28,28 @@ pub struct Encoder {
     pooling: Box<dyn Pooling>,
 }
 
-/// A picture as one channel sees it: everything the way back needs.
-pub struct Encoded {
+/// A picture's local features as one channel sees them, and their words: found once, pooled as often as there are windows.
+pub struct Features {
     /// All places.
     pub grid: Grid,
     /// The kept features' grid numbers, ascending.
     pub numbers: Vec<u32>,
     /// Their words and weights.
     pub assignment: Assignment,
+    /// The descriptors, where they were asked for: n×P.
+    pub descriptors: Option<Array2<f32>>,
+}
+
+/// The features of a picture, or of a window of it, pooled: everything the way back needs.
+pub struct Encoded {
+    /// The features inside, ascending.
+    pub members: Vec<u32>,
     /// The cells of the pyramid.
     pub cells: Cells,
     /// What pooling saw.
     pub pooled: Pooled,
     /// The kernel's input.
     pub histogram: Vec<f32>,
-    /// The descriptors, where they were asked for: n×P.
-    pub descriptors: Option<Array2<f32>>,
 }
 
 impl Encoder {
@@ -60,8 +66,8 @@ impl Encoder {
         self.family.as_ref()
     }
 
-    /// Picture → local features → words → histogram.
-    pub fn encode(&self, picture: &Picture, keep_descriptors: bool) -> Encoded {
+    /// Picture → local features → words.
+    pub fn features(&self, picture: &Picture, keep_descriptors: bool) -> Features {
         let grid = self.family.grid(picture.width(), picture.height());
         let k = self.mapping.neighbours();
         let mut assignment = Assignment { neighbours: k, ..Assignment::default() };
@@ -80,30 +86,61 @@ impl Encoder {
                 assignment.weights.extend_from_slice(&weights);
             });
         });
-        let cells = self.config.pooling.cells.over(picture.width(), picture.height());
-        let centres = numbers.iter().map(|&number| grid.position(number as usize).centre());
-        let pooled = pooling::pool(self.pooling.as_ref(), &assignment, centres, &cells, self.words.words().nrows());
-        let histogram = normalise(&pooled.values(self.pooling.as_ref()), self.config.power);
         let descriptors = keep_descriptors
             .then(|| Array2::from_shape_vec((numbers.len(), self.family.width()), kept).unwrap_or_default());
-        Encoded { grid, numbers, assignment, cells, pooled, histogram, descriptors }
+        Features { grid, numbers, assignment, descriptors }
     }
 
-    /// The pixels of every kept feature.
-    pub fn supports<'a>(&'a self, encoded: &'a Encoded) -> impl Iterator<Item = Rectangle> + 'a {
-        encoded.positions().map(|position| self.family.support(&encoded.grid, position))
+    /// The histogram of the features whose support lies inside `region`.
+    pub fn encode(&self, features: &Features, region: Rectangle) -> Encoded {
+        let all = 0..features.numbers.len() as u32;
+        let members: Vec<u32> = if region == features.grid.region() {
+            all.collect()
+        } else {
+            all.filter(|&index| region.holds(&self.support(features, index))).collect()
+        };
+        let cells = self.config.pooling.cells.over(region);
+        let stride = self.words.words().nrows();
+        let centres = features.centres(&members);
+        let pooled = pooling::pool(self.pooling.as_ref(), &features.assignment, centres, &cells, stride);
+        let histogram = normalise(&pooled.values(self.pooling.as_ref()), self.config.power);
+        Encoded { members, cells, pooled, histogram }
     }
 
-    /// R3 of the channel → R2 of the picture's features.
-    pub fn back(&self, encoded: &Encoded, r3: &[f64]) -> (Shared, Kept) {
-        let centres = encoded.positions().map(Position::centre);
-        encoded.pooled.back(self.pooling.as_ref(), &encoded.assignment, centres, &encoded.cells, r3)
+    /// Picture → histogram, for those who need nothing else; all zero where no feature fits into the picture.
+    pub fn histogram(&self, picture: &Picture) -> Vec<f32> {
+        let features = self.features(picture, false);
+        self.encode(&features, features.grid.region()).histogram
+    }
+
+    /// R3 of the channel → R2 of the members.
+    pub fn back(&self, features: &Features, encoded: &Encoded, r3: &[f64]) -> (Shared, Kept) {
+        let centres = features.centres(&encoded.members);
+        encoded.pooled.back(self.pooling.as_ref(), &features.assignment, centres, &encoded.cells, r3)
+    }
+
+    /// The pixels of every member.
+    pub fn supports<'a>(
+        &'a self,
+        features: &'a Features,
+        encoded: &'a Encoded,
+    ) -> impl Iterator<Item = Rectangle> + 'a {
+        encoded.members.iter().map(|&index| self.support(features, index))
+    }
+
+    fn support(&self, features: &Features, index: u32) -> Rectangle {
+        self.family.support(&features.grid, features.position(index))
     }
 }
 
-impl Encoded {
-    /// The places of the kept features.
-    pub fn positions(&self) -> impl Iterator<Item = Position> + Clone + '_ {
-        self.numbers.iter().map(|&number| self.grid.position(number as usize))
+impl Features {
+    /// The place of feature `index`.
+    pub fn position(&self, index: u32) -> Position {
+        self.grid.position(self.numbers[index as usize] as usize)
+    }
+
+    /// The features `members`, each with its centre.
+    pub fn centres<'a>(&'a self, members: &'a [u32]) -> impl Iterator<Item = (usize, (f32, f32))> + Clone + 'a {
+        members.iter().map(|&index| (index as usize, self.position(index).centre()))
     }
 }

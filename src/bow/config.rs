@@ -7,12 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::features::{Family, ZeroRule, dense_sift::Window};
 use super::score::kernel::KernelKind;
+use super::score::{Decomposition, Roots};
 use super::words::cells::CellLayout;
 use super::words::mapping::MappingKind;
 use super::words::pooling::PoolingKind;
 use super::words::vocabulary::{Engine, Start};
 use crate::explanation::BiasMode;
 use crate::heatmap::{Palette, Scale};
+use crate::picture::tiles::Tiles;
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -272,12 +274,36 @@ pub struct PictureConfig {
     pub max_side: usize,
 }
 
+/// Tiles or none, as text: `"102/34"`, `""`.
+mod tiles_text {
+    use super::Tiles;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(tiles: &Option<Tiles>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&tiles.map_or_else(String::new, |tiles| tiles.to_string()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tiles>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+    }
+}
+
 /// Explanation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainConfig {
     /// Where the bias goes.
     pub bias: BiasMode,
+    /// Whether pictures are explained by windows; side and offset.
+    #[serde(with = "tiles_text")]
+    pub tiles: Option<Tiles>,
+    /// How a score is split over the dimensions.
+    pub decomposition: Decomposition,
+    /// Which root a Taylor expansion is made about.
+    pub roots: Roots,
+    /// Training pictures that a root is looked for towards, at most.
+    pub candidates: usize,
     /// What the colours' ends stand for.
     pub scale: Scale,
     /// The colours.
@@ -286,7 +312,15 @@ pub struct ExplainConfig {
 
 impl Default for ExplainConfig {
     fn default() -> Self {
-        Self { bias: BiasMode::Spread, scale: Scale::Picture, palette: Palette::Jet }
+        Self {
+            bias: BiasMode::Spread,
+            tiles: None,
+            decomposition: Decomposition::Auto,
+            roots: Roots::Nearest,
+            candidates: 200,
+            scale: Scale::Picture,
+            palette: Palette::Jet,
+        }
     }
 }
 
@@ -350,6 +384,22 @@ impl Configuration {
         }
         let tolerance = self.svm.tolerance;
         faults.require(tolerance > 0.0 && tolerance < 1.0, "svm.tolerance", "between 0 and 1", tolerance);
+        let candidates = self.explain.candidates;
+        faults.require((1..=100_000).contains(&candidates), "explain.candidates", "1 to 100000", candidates);
+        if self.explain.decomposition == Decomposition::Taylor {
+            for (u, channel) in self.channel.iter().enumerate() {
+                let (key, kernel) = (format!("channel.{u}.kernel.kind"), channel.kernel.kind);
+                let allowed = "differentiable for \"explain.decomposition\" = \"taylor\"";
+                faults.require(kernel.is_differentiable(), &key, allowed, kernel);
+            }
+        }
+        if let Some(tiles) = self.explain.tiles {
+            for (u, channel) in self.channel.iter().enumerate() {
+                let smallest = 4 * channel.descriptor.sizes.iter().copied().min().unwrap_or(0);
+                let allowed = format!("at least as large as the smallest support of channel {u}, {smallest} pixels");
+                faults.require(tiles.side >= smallest, "explain.tiles", &allowed, tiles);
+            }
+        }
         let side = self.picture.max_side;
         faults.require(side == 0 || side >= 16, "picture.max_side", "0 or at least 16", side);
         if faults.0.is_empty() { Ok(Settings(self)) } else { Err(ConfigError { faults: faults.0 }) }

@@ -4,29 +4,34 @@
 //!            features              words                     score
 //! pixels ──────────────▶ local ──────────────▶ histogram ──────────────▶ f(x)
 //!   R1   ◀────────────── R2    ◀────────────── R3        ◀──────────────
-//!          support.rs            pooling.rs                exact.rs
+//!          support.rs            pooling.rs                exact.rs, shapley.rs, taylor.rs
 //! ```
 
 pub mod channel;
 pub mod config;
 pub mod features;
 pub mod model_file;
+mod record;
 pub mod score;
 pub mod trace_file;
 pub mod train;
 pub mod words;
 
 use ndarray::{Array2, ArrayView1};
-use serde::{Deserialize, Serialize};
+use rayon::prelude::*;
 
-use crate::explanation::{Explanation, Query};
+use crate::dataset::Rectangle;
+use crate::explanation::{Explanation, Query, Window};
+use crate::format::container::Container;
 use crate::ledger::Ledger;
 use crate::model::{Forward, Model, ModelError};
-use crate::picture::Picture;
-use channel::{Encoded, Encoder};
+use crate::picture::{Picture, tiles};
+use channel::{Encoded, Encoder, Features};
 use config::Settings;
 use features::support;
+pub use record::{GridPoint, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 use score::kernel::Kernel;
+use score::{Decision, Decomposed};
 
 /// A trained Bag-of-Words classifier.
 pub struct BagOfWords {
@@ -86,90 +91,38 @@ impl FittedChannel {
     }
 }
 
-/// How a model was trained: what its file says beside the numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrainingRecord {
-    /// Program version.
-    pub version: String,
-    /// Seed of every random choice.
-    pub seed: u64,
-    /// SHA-256 over the training data: ids, labels, files.
-    pub data_digest: String,
-    /// The split trained on.
-    pub split: String,
-    /// Ids of the training pictures, in order.
-    pub pictures: Vec<String>,
-    /// Ids of pictures that could not be used.
-    pub left_out: Vec<String>,
-    /// Categories in row order.
-    pub categories: Vec<String>,
-    /// Ids of the support pictures in row order.
-    pub support_pictures: Vec<String>,
-    /// How C was chosen, where it was.
-    pub validation: Option<Validation>,
-    /// How each vocabulary's iteration went, a channel each.
-    pub vocabularies: Vec<VocabularyRecord>,
-    /// How each category's problem was solved.
-    pub solvers: Vec<SolverRecord>,
-}
-
-/// How C was chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Validation {
-    /// Split trained on.
-    pub fit_split: String,
-    /// Split scored.
-    pub validate_split: String,
-    /// Mean AP (area) of each C.
-    pub grid: Vec<GridPoint>,
-    /// AP (area) of each category at its chosen C; none without positives.
-    pub average_precision: Vec<Option<f64>>,
-    /// Mean of the above.
-    pub mean_average_precision: f64,
-}
-
-/// One C of the grid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GridPoint {
-    /// C.
-    pub c: f64,
-    /// Mean AP (area) over the categories.
-    pub mean_average_precision: f64,
-}
-
-/// How a vocabulary's iteration went.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VocabularyRecord {
-    /// Descriptors it was learnt from.
-    pub sample: usize,
-    /// Passes.
-    pub iterations: usize,
-    /// Whether the relative drop ended it, not the limit.
-    pub converged: bool,
-    /// Mean squared distance of the descriptors to their words.
-    pub mean_squared_distance: f64,
-}
-
-/// How one category's problem was solved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SolverRecord {
-    /// The category.
-    pub category: String,
-    /// C, before class weights.
-    pub c: f64,
-    /// C of the positives.
-    pub c_positive: f64,
-    /// C of the negatives.
-    pub c_negative: f64,
-    /// Training pictures labelled +1.
-    pub positives: usize,
-    /// Training pictures labelled −1.
-    pub negatives: usize,
-    /// The solver's own account.
-    pub report: score::svm::Report,
-}
-
 impl BagOfWords {
+    /// Carries a picture forward as far as its scores; with `keep_descriptors` the descriptors are kept for a trace.
+    ///
+    /// # Errors
+    /// [`ModelError::TooSmall`] where the picture is too small to say anything about.
+    pub fn look(&self, picture: &Picture, keep_descriptors: bool) -> Result<Seen<'_>, ModelError> {
+        let families = || self.channels.iter().map(|channel| channel.encoder.family());
+        if families().all(|family| family.grid(picture.width(), picture.height()).is_empty()) {
+            return Err(ModelError::TooSmall {
+                width: picture.width(),
+                height: picture.height(),
+                smallest: families().map(|family| family.smallest_side()).min().unwrap_or(0),
+            });
+        }
+        let features: Vec<Features> =
+            self.channels.iter().map(|channel| channel.encoder.features(picture, keep_descriptors)).collect();
+        let whole = self.view(&features, Rectangle::of_size(picture.width(), picture.height()));
+        Ok(Seen { model: self, features, whole, image: keep_descriptors.then(|| picture.rgb8()) })
+    }
+
+    /// The features inside `region`, as far as their scores.
+    fn view(&self, features: &[Features], region: Rectangle) -> View {
+        let encoded: Vec<Encoded> = self
+            .channels
+            .iter()
+            .zip(features)
+            .map(|(channel, features)| channel.encoder.encode(features, region))
+            .collect();
+        let scores = self.scores_of(&encoded);
+        View { region, encoded, scores }
+    }
+
     /// f of every category from the channels' histograms.
     fn scores_of(&self, encoded: &[Encoded]) -> Vec<f64> {
         let mut kernel = vec![0.0; self.dual.ncols()];
@@ -190,90 +143,141 @@ impl Model for BagOfWords {
     }
 
     fn forward(&self, picture: &Picture, keep_descriptors: bool) -> Result<Box<dyn Forward + '_>, ModelError> {
-        let families = || self.channels.iter().map(|channel| channel.encoder.family());
-        if families().all(|family| family.grid(picture.width(), picture.height()).is_empty()) {
-            return Err(ModelError::TooSmall {
-                width: picture.width(),
-                height: picture.height(),
-                smallest: families().map(|family| family.smallest_side()).min().unwrap_or(0),
-            });
-        }
-        let encoded: Vec<Encoded> =
-            self.channels.iter().map(|channel| channel.encoder.encode(picture, keep_descriptors)).collect();
-        let scores = self.scores_of(&encoded);
-        let image = keep_descriptors.then(|| picture.rgb8());
-        Ok(Box::new(Seen { model: self, width: picture.width(), height: picture.height(), encoded, scores, image }))
+        Ok(Box::new(self.look(picture, keep_descriptors)?))
     }
 }
 
 /// A picture that was carried forward.
-struct Seen<'a> {
+pub struct Seen<'a> {
     model: &'a BagOfWords,
-    width: usize,
-    height: usize,
+    /// Each channel's features, of the whole picture.
+    features: Vec<Features>,
+    whole: View,
+    image: Option<image::RgbImage>,
+}
+
+/// A picture, or a window of it, in all channels' histograms.
+struct View {
+    region: Rectangle,
     encoded: Vec<Encoded>,
     scores: Vec<f64>,
-    image: Option<image::RgbImage>,
+}
+
+/// A view's score carried back.
+struct Descent {
+    relevance: Array2<f64>,
+    ledger: Ledger,
+    /// Σ R3 of each channel.
+    channels: Vec<f64>,
+    trace: Option<Container>,
 }
 
 impl Forward for Seen<'_> {
     fn scores(&self) -> &[f64] {
-        &self.scores
+        &self.whole.scores
     }
 
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
+        let Some(tiles) = query.tiles else {
+            let Descent { relevance, ledger, channels, trace } = self.descend(&self.whole, query)?;
+            let traces = trace.into_iter().collect();
+            return Ok(Explanation { score: ledger.score, relevance, ledger, channels, windows: Vec::new(), traces });
+        };
+        let region = self.whole.region;
+        let (width, height) = (region.x1 as usize, region.y1 as usize);
+        let windows = tiles.windows(width, height);
+        let descents: Vec<Descent> = windows
+            .par_iter()
+            .map(|&window| self.descend(&self.model.view(&self.features, window), query))
+            .collect::<Result<_, _>>()?;
+        let maps = windows.iter().zip(&descents).map(|(window, descent)| (*window, descent.relevance.view()));
+        let relevance = tiles::average(width, height, maps);
+        let traces = descents.iter().filter_map(|descent| descent.trace.clone()).collect();
+        let windows: Vec<Window> = windows
+            .into_iter()
+            .zip(descents)
+            .map(|(rectangle, descent)| Window { rectangle, ledger: descent.ledger })
+            .collect();
+        let score = self.scores()[query.category] - query.against.map_or(0.0, |other| self.scores()[other]);
+        let ledger = Ledger::of_windows(score, relevance.sum(), windows.iter().map(|window| &window.ledger));
+        Ok(Explanation { score, relevance, ledger, channels: Vec::new(), windows, traces })
+    }
+}
+
+impl Seen<'_> {
+    /// The score in question, ready to be split.
+    fn decision<'b>(&'b self, view: &'b View, query: &Query) -> Decision<'b> {
         let model = self.model;
-        let mut dual = model.dual.row(query.category).to_vec();
-        let mut bias = model.bias[query.category];
-        let mut score = self.scores[query.category];
-        if let Some(other) = query.against {
-            for (a, b) in dual.iter_mut().zip(model.dual.row(other)) {
-                *a -= b;
+        let difference = |of: &Array2<f64>| {
+            let mut row = of.row(query.category).to_vec();
+            if let Some(other) = query.against {
+                row.iter_mut().zip(of.row(other)).for_each(|(a, b)| *a -= b);
             }
-            bias -= model.bias[other];
-            score -= self.scores[other];
+            row
+        };
+        Decision {
+            channels: model
+                .channels
+                .iter()
+                .zip(&view.encoded)
+                .map(|(channel, encoded)| score::Channel {
+                    kernel: channel.kernel,
+                    factor: channel.factor(),
+                    train: channel.rows(),
+                    histogram: &encoded.histogram,
+                })
+                .collect(),
+            dual: difference(&model.dual),
+            bias: model.bias[query.category] - query.against.map_or(0.0, |other| model.bias[other]),
+            train_scores: difference(&model.train_scores),
         }
+    }
+
+    /// Carries a view's score back to its pixels.
+    fn descend(&self, view: &View, query: &Query) -> Result<Descent, ModelError> {
+        let model = self.model;
+        let score = view.scores[query.category] - query.against.map_or(0.0, |other| view.scores[other]);
         let mut ledger = Ledger::open(score);
 
         // score → R3
-        let parts: Vec<score::Channel<'_>> = model
-            .channels
-            .iter()
-            .zip(&self.encoded)
-            .map(|(channel, encoded)| score::Channel {
-                kernel: channel.kernel,
-                factor: channel.factor(),
-                train: channel.rows(),
-                histogram: &encoded.histogram,
-            })
-            .collect();
-        let (r3, kept) = score::decompose(&parts, &dual, bias, query.bias);
-        ledger.spread_bias = bias - kept.amount;
+        let how = &model.settings.explain;
+        let decomposed =
+            self.decision(view, query).decompose(how.decomposition, how.roots, how.candidates, query.bias).map_err(
+                |source| ModelError::NoRoot { category: model.training.categories[query.category].clone(), source },
+            )?;
+        let Decomposed { r3, root, spread, kept } = decomposed;
+        ledger.spread_bias = spread;
         ledger.book(kept);
+
+        let (r2, relevance) = self.to_pixels(view, &r3, &mut ledger);
+        let ledger = ledger.close(relevance.sum())?;
+        let trace = query.trace.then(|| {
+            let layers =
+                trace_file::Layers { r3: &r3, root: root.as_deref(), r2: &r2, relevance: &relevance, ledger: &ledger };
+            trace_file::trace(self, view, query, &layers)
+        });
+        let channels = r3.iter().map(|r3| r3.iter().sum()).collect();
+        Ok(Descent { relevance, ledger, channels, trace })
+    }
+
+    /// R3 of every channel → R2 of every channel → R1 of the view's pixels; what is not passed on is booked.
+    fn to_pixels(&self, view: &View, r3: &[Vec<f64>], ledger: &mut Ledger) -> (Vec<Vec<f64>>, Array2<f64>) {
+        let channels = || self.model.channels.iter().zip(&self.features).zip(&view.encoded);
 
         // R3 → R2
         let mut r2 = Vec::with_capacity(r3.len());
-        for ((channel, encoded), r3) in model.channels.iter().zip(&self.encoded).zip(&r3) {
-            let (shared, kept) = channel.encoder.back(encoded, r3);
+        for (((channel, features), encoded), r3) in channels().zip(r3) {
+            let (shared, kept) = channel.encoder.back(features, encoded, r3);
             ledger.book(kept);
             ledger.through_empty_dimensions += shared.through_empty;
             r2.push(shared.relevance);
         }
 
         // R2 → R1
-        let features = model
-            .channels
-            .iter()
-            .zip(&self.encoded)
-            .zip(&r2)
-            .flat_map(|((channel, encoded), r2)| channel.encoder.supports(encoded).zip(r2.iter().copied()));
-        let relevance = support::spread(self.height, self.width, features);
-
-        let ledger = ledger.close(relevance.sum())?;
-        let trace = query.trace.then(|| {
-            let layers = trace_file::Layers { r3: &r3, r2: &r2, relevance: &relevance, ledger: &ledger };
-            trace_file::trace(model, query, &self.encoded, &layers, self.image.as_ref())
+        let shares = channels().zip(&r2).flat_map(|(((channel, features), encoded), r2)| {
+            channel.encoder.supports(features, encoded).zip(r2.iter().copied())
         });
-        Ok(Explanation { score, relevance, ledger, trace })
+        let relevance = support::spread(view.region, shares);
+        (r2, relevance)
     }
 }

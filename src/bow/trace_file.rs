@@ -2,9 +2,9 @@
 
 use ndarray::Array2;
 
-use super::BagOfWords;
-use super::channel::Encoded;
+use super::score::Decomposition;
 use super::score::kernel::Kernel;
+use super::{Seen, View};
 use crate::explanation::Query;
 use crate::format::container::{Container, ContainerError, Reader, Values};
 use crate::ledger::Ledger;
@@ -17,23 +17,26 @@ pub const VERSION: &str = "1";
 /// What the way back found.
 pub(super) struct Layers<'a> {
     pub(super) r3: &'a [Vec<f64>],
+    pub(super) root: Option<&'a [Vec<f64>]>,
     pub(super) r2: &'a [Vec<f64>],
     pub(super) relevance: &'a Array2<f64>,
     pub(super) ledger: &'a Ledger,
 }
 
 /// The trace, but for the picture's and the model's names, which only the caller knows.
-pub(super) fn trace(
-    model: &BagOfWords,
-    query: &Query,
-    encoded: &[Encoded],
-    layers: &Layers<'_>,
-    image: Option<&image::RgbImage>,
-) -> Container {
+///
+/// A window's places are those in the picture; only its map begins at its own corner.
+pub(super) fn trace(seen: &Seen<'_>, view: &View, query: &Query, layers: &Layers<'_>) -> Container {
+    let model = seen.model;
     let mut container = Container::default();
     let categories = &model.training.categories;
     let against = query.against.map_or(String::new(), |other| categories[other].clone());
-    let shapley = model.channels.iter().any(|channel| matches!(channel.kernel, Kernel::Product { .. }));
+    let product = model.channels.iter().any(|channel| matches!(channel.kernel, Kernel::Product { .. }));
+    let decomposition = match model.settings.explain.decomposition {
+        Decomposition::Taylor => "taylor",
+        Decomposition::Auto | Decomposition::Shapley if product => "shapley",
+        Decomposition::Auto | Decomposition::Shapley => "exact",
+    };
     let ledger = serde_json::to_string(layers.ledger).unwrap_or_default();
     for (key, value) in [
         ("format", FORMAT.to_string()),
@@ -41,40 +44,51 @@ pub(super) fn trace(
         ("category", categories[query.category].clone()),
         ("against", against),
         ("bias", query.bias.name().to_string()),
-        ("decomposition", if shapley { "shapley" } else { "exact" }.to_string()),
+        ("decomposition", decomposition.to_string()),
         ("ledger", ledger),
-        ("tiles", String::new()),
+        ("tiles", query.tiles.map_or_else(String::new, |tiles| tiles.to_string())),
     ] {
         container.metadata.insert(key.to_string(), value);
     }
     let (height, width) = layers.relevance.dim();
     container.insert("score", &[1], Values::F64(vec![layers.ledger.score]));
     container.insert("relevance", &[height, width], Values::F64(layers.relevance.iter().copied().collect()));
-    for (u, (channel, encoded)) in model.channels.iter().zip(encoded).enumerate() {
+    for (u, ((channel, features), encoded)) in model.channels.iter().zip(&seen.features).zip(&view.encoded).enumerate()
+    {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        let n = encoded.numbers.len();
-        let k = encoded.assignment.neighbours;
-        let supports = channel.encoder.supports(encoded).flat_map(|r| [r.x0, r.y0, r.x1, r.y1].map(|v| v as i32));
+        let n = encoded.members.len();
+        let k = features.assignment.neighbours;
+        let row = |l: &u32| *l as usize * k..(*l as usize + 1) * k;
+        let supports = channel.encoder.supports(features, encoded);
+        let supports = supports.flat_map(|r| [r.x0, r.y0, r.x1, r.y1].map(|v| v as i32));
         container.insert(name("supports"), &[n, 4], Values::I32(supports.collect()));
-        let centres = encoded.positions().flat_map(|position| {
-            let (x, y) = position.centre();
-            [x, y]
-        });
+        let centres = features.centres(&encoded.members).flat_map(|(_, (x, y))| [x, y]);
         container.insert(name("centres"), &[n, 2], Values::F32(centres.collect()));
-        container.insert(name("words"), &[n, k], Values::U32(encoded.assignment.words.clone()));
-        container.insert(name("weights"), &[n, k], Values::F32(encoded.assignment.weights.clone()));
+        let words = encoded.members.iter().flat_map(|l| &features.assignment.words[row(l)]).copied().collect();
+        container.insert(name("words"), &[n, k], Values::U32(words));
+        let weights = encoded.members.iter().flat_map(|l| &features.assignment.weights[row(l)]).copied().collect();
+        container.insert(name("weights"), &[n, k], Values::F32(weights));
         let cells: Vec<u32> = encoded.cells.rectangles().iter().flat_map(|r| [r.x0, r.y0, r.x1, r.y1]).collect();
         container.insert(name("cells"), &[cells.len() / 4, 4], Values::U32(cells));
         let dimensions = encoded.histogram.len();
         container.insert(name("histogram"), &[dimensions], Values::F32(encoded.histogram.clone()));
         container.insert(name("r3"), &[dimensions], Values::F64(layers.r3[u].clone()));
         container.insert(name("r2"), &[n], Values::F64(layers.r2[u].clone()));
-        if let Some(descriptors) = &encoded.descriptors {
-            let shape = [descriptors.nrows(), descriptors.ncols()];
-            container.insert(name("descriptors"), &shape, Values::F32(descriptors.iter().copied().collect()));
+        if let Some(root) = layers.root {
+            container.insert(name("root"), &[dimensions], Values::F64(root[u].clone()));
+        }
+        if let Some(descriptors) = &features.descriptors {
+            let values = encoded.members.iter().flat_map(|&l| descriptors.row(l as usize).to_vec()).collect();
+            container.insert(name("descriptors"), &[n, descriptors.ncols()], Values::F32(values));
         }
     }
-    if let Some(image) = image {
+    if query.tiles.is_some() {
+        let region = view.region;
+        let window = [region.x0, region.y0, region.x1, region.y1];
+        container.insert("window", &[4], Values::U32(window.to_vec()));
+    }
+    if let Some(image) = &seen.image {
+        let (width, height) = (image.width() as usize, image.height() as usize);
         container.insert("image", &[height, width, 3], Values::U8(image.as_raw().clone()));
     }
     container

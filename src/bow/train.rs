@@ -400,12 +400,11 @@ fn encode_pool(
             let result = Picture::open(&pool.dataset.file(entry), &options)
                 .map_err(|error| crate::error::chain(&error))
                 .and_then(|picture| {
-                    let encoded: Vec<_> = encoders.iter().map(|encoder| encoder.encode(&picture, false)).collect();
-                    if encoded.iter().all(|channel| channel.grid.is_empty()) {
-                        let (width, height) = (picture.width(), picture.height());
+                    let (width, height) = (picture.width(), picture.height());
+                    if encoders.iter().all(|encoder| encoder.family().grid(width, height).is_empty()) {
                         return Err(format!("no local features: {width}×{height} is too small"));
                     }
-                    Ok(encoded.into_iter().map(|channel| channel.histogram).collect())
+                    Ok(encoders.iter().map(|encoder| encoder.histogram(&picture)).collect())
                 });
             progress.step();
             result

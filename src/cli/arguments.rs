@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::bow::config::{ExplainConfig, Settings};
+use crate::bow::score::{Decomposition, Roots};
 use crate::bow::{BagOfWords, model_file};
-use crate::config::Draft;
+use crate::config::{Draft, ReadError};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
-use crate::explanation::{BiasMode, Selection};
+use crate::explanation::{BiasMode, Query, Selection};
 use crate::export::files::Drawing;
 use crate::format::npy::Dtype;
 use crate::heatmap::{Palette, Panel, Scale};
 use crate::model::Model;
 use crate::picture::DecodeOptions;
+use crate::picture::tiles::Tiles;
 
 /// Of every command.
 #[derive(Debug, Args)]
@@ -91,6 +93,18 @@ pub(crate) struct Explaining {
     /// Where the bias goes: spread over the dimensions, or sink into the ledger
     #[arg(long, value_name = "MODE")]
     pub bias: Option<BiasMode>,
+    /// Explain windows of SIDE pixels at every OFFSET pixels one by one and average their maps, e.g. 102/34; "none": the whole picture
+    #[arg(long, value_name = "SIDE/OFFSET|none")]
+    pub tiles: Option<String>,
+    /// How scores are split over the dimensions: auto (sums exactly, products by Shapley values), shapley, or taylor
+    #[arg(long, value_name = "KIND")]
+    pub decomposition: Option<Decomposition>,
+    /// The root of a Taylor expansion: nearest, least-residual, or mean of several
+    #[arg(long, value_name = "CHOICE")]
+    pub roots: Option<Roots>,
+    /// Training pictures that a root is looked for towards, at most
+    #[arg(long, value_name = "N")]
+    pub candidates: Option<usize>,
     /// The pictures to draw of each map: heatmap, overlay, edges, binarised, triplet
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub heatmap: Option<Vec<Panel>>,
@@ -109,26 +123,50 @@ pub(crate) struct Explaining {
 }
 
 impl Explaining {
-    pub fn settings(&self, model: &BagOfWords) -> ExplainConfig {
+    /// Has the model explain as the flags say, and otherwise as its configuration does.
+    pub fn apply(&self, model: &mut BagOfWords) -> Result<(), Error> {
         let stored = &model.settings.explain;
-        ExplainConfig {
+        let tiles = match self.tiles.as_deref() {
+            None => stored.tiles,
+            Some("none" | "") => None,
+            Some(text) => Some(text.parse::<Tiles>().map_err(|error| Error::usage(error.to_string()))?),
+        };
+        let explain = ExplainConfig {
             bias: self.bias.unwrap_or(stored.bias),
+            tiles,
+            decomposition: self.decomposition.unwrap_or(stored.decomposition),
+            roots: self.roots.unwrap_or(stored.roots),
+            candidates: self.candidates.unwrap_or(stored.candidates),
             scale: self.scale.unwrap_or(stored.scale),
             palette: self.palette.unwrap_or(stored.palette),
-        }
+        };
+        model.settings = model.settings.with_explain(explain).map_err(ReadError::from)?;
+        Ok(())
+    }
+
+    /// What is asked of every explanation, but for its category and its trace.
+    pub fn query(&self, model: &BagOfWords) -> Result<Query, Error> {
+        let explain = &model.settings.explain;
+        Ok(Query { against: self.against(model)?, bias: explain.bias, tiles: explain.tiles, ..Query::of(0) })
     }
 
     pub fn drawing(&self, model: &BagOfWords, panels: &[Panel]) -> Drawing {
-        let settings = self.settings(model);
+        let explain = &model.settings.explain;
         let panels = match (&self.heatmap, self.no_heatmap) {
             (_, true) => Vec::new(),
             (Some(panels), _) => panels.clone(),
             (None, _) => panels.to_vec(),
         };
-        Drawing { panels, palette: settings.palette, scale: settings.scale, dtype: self.dtype }
+        Drawing {
+            panels,
+            palette: explain.palette,
+            scale: explain.scale,
+            dtype: self.dtype,
+            windows: explain.tiles.is_some(),
+        }
     }
 
-    pub fn against(&self, model: &dyn Model) -> Result<Option<usize>, Error> {
+    fn against(&self, model: &dyn Model) -> Result<Option<usize>, Error> {
         self.against.as_deref().map(|name| category(model, name)).transpose()
     }
 }

@@ -87,13 +87,14 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         palette: settings.explain.palette,
         scale: settings.explain.scale,
         dtype: Dtype::F32,
+        windows: false,
     };
     let explain = |source| Error::Explain { path: out.join("mosaic.png"), source };
     let seen = model.forward(&mosaic, false).map_err(explain)?;
     let mut random = stream(settings.seed, "demo");
     let mut findings = Vec::new();
     for (category, (name, strip)) in model.categories().iter().zip(&strips).enumerate() {
-        let query = Query { category, against: None, bias: settings.explain.bias, trace: false };
+        let query = Query { bias: settings.explain.bias, ..Query::of(category) };
         let explanation = seen.explain(&query).map_err(explain)?;
         let map = explanation.relevance.view();
         let base = format!("mosaic.{name}");

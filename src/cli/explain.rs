@@ -11,7 +11,7 @@ use super::arguments::{Explaining, ModelFile, decode_options, selection};
 use super::report::Reporter;
 use crate::error::{Error, chain};
 use crate::explanation::{Query, Selection};
-use crate::export::files::{Drawing, Files};
+use crate::export::files::{Drawing, Files, WindowAccount};
 use crate::format::names::file_name;
 use crate::heatmap::{Panel, Scale, largest_magnitude};
 use crate::ledger::Ledger;
@@ -23,6 +23,7 @@ use crate::picture::{DecodeOptions, Picture};
   bowsight explain photo.jpg --model voc.bowsight --category horse
   bowsight explain photo.jpg --model voc.bowsight --category horse --against cow --heatmap triplet --palette diverging
   bowsight explain *.jpg --model voc.bowsight --category top --scale set --out maps
+  bowsight explain photo.jpg --model chi2.bowsight --category horse --tiles 102/34 --decomposition taylor
 
 For every picture and category: PICTURE.CATEGORY.npy with the raw relevance of every pixel, and the pictures asked for. What
 is printed is the account of the score: the pixels' sum, and what went elsewhere.")]
@@ -55,6 +56,8 @@ struct Explained {
     category: String,
     against: Option<String>,
     ledger: Ledger,
+    channels: Vec<f64>,
+    windows: Vec<WindowAccount>,
     largest: f64,
     scale: Option<f64>,
     files: Files,
@@ -72,7 +75,8 @@ struct Job<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
-    let model = arguments.model.load()?;
+    let mut model = arguments.model.load()?;
+    arguments.explaining.apply(&mut model)?;
     let selection = selection(&model, &arguments.category)?;
     if selection == Selection::True {
         return Err(Error::usage("\"--category true\" needs labelled data: see bowsight export"));
@@ -85,12 +89,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         drawing: &drawing,
         decode: decode_options(&model.settings),
         selection,
-        query: Query {
-            category: 0,
-            against: arguments.explaining.against(&model)?,
-            bias: arguments.explaining.settings(&model).bias,
-            trace: arguments.trace || arguments.trace_descriptors,
-        },
+        query: Query { trace: arguments.trace || arguments.trace_descriptors, ..arguments.explaining.query(&model)? },
         descriptors: arguments.trace_descriptors,
         out: &arguments.out,
     };
@@ -144,18 +143,23 @@ impl Job<'_> {
             if let Some(scale) = scale {
                 self.drawing.draw(self.out, &base, &picture, map, scale)?;
             }
-            if let Some(mut trace) = explanation.trace {
+            self.drawing.write_windows(self.out, &base, &picture, &explanation.windows)?;
+            for (number, mut trace) in explanation.traces.into_iter().enumerate() {
                 trace.metadata.insert("picture".to_string(), name_of(path));
                 trace.metadata.insert("model".to_string(), self.model_name.clone());
-                let file = format!("{base}.trace.safetensors");
+                let window = explanation.windows.get(number).map(|window| window.rectangle);
+                let place = window.map_or_else(String::new, |window| format!(".x{}y{}", window.x0, window.y0));
+                let file = format!("{base}{place}.trace.safetensors");
                 trace.write(&self.out.join(&file))?;
-                files.insert("trace".to_string(), file);
+                files.insert(format!("trace{place}"), file);
             }
             explained.push(Explained {
                 picture: path.display().to_string(),
                 category: name.clone(),
                 against: self.query.against.map(|other| self.model.categories()[other].clone()),
                 ledger: explanation.ledger,
+                channels: explanation.channels,
+                windows: explanation.windows.iter().map(WindowAccount::from).collect(),
                 largest,
                 scale,
                 files,
@@ -217,7 +221,20 @@ fn print(
         let against = explained.against.as_ref().map_or_else(String::new, |other| format!(" − {other}"));
         text.push_str(&format!("{}  {}{against}\n", explained.picture, explained.category));
         text.push_str(&format!("  score               {:+.6}\n", ledger.score));
+        if !explained.windows.is_empty() {
+            let scores = explained.windows.iter().map(|window| window.score);
+            let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), f| (l.min(f), h.max(f)));
+            let count = explained.windows.len();
+            let windows = if count == 1 { "window, the whole picture" } else { "windows" };
+            text.push_str(&format!(
+                "  {count} {windows}, scores {low:+.6} to {high:+.6}; the map is the mean of their maps\n"
+            ));
+        }
         text.push_str(&format!("  sum of the pixels   {:+.6}\n", ledger.sum_relevance));
+        if explained.channels.len() > 1 {
+            let sums: Vec<String> = explained.channels.iter().map(|sum| format!("{sum:+.6}")).collect();
+            text.push_str(&format!("  by channel          {}\n", sums.join("  ")));
+        }
         for (name, amount) in [
             ("bias, kept apart", ledger.bias_sink),
             ("Taylor residual", ledger.taylor_residual),
@@ -228,10 +245,12 @@ fn print(
             }
         }
         text.push_str(&format!("  conservation error  {:+.1e}\n", ledger.error));
-        text.push_str(&format!(
-            "  of the pixels' sum, no evidence: {:+.6} by way of words that the picture lacks, {:+.6} spread bias\n",
-            ledger.through_empty_dimensions, ledger.spread_bias
-        ));
+        if explained.windows.is_empty() {
+            text.push_str(&format!(
+                "  of the pixels' sum, no evidence: {:+.6} by way of words that the picture lacks, {:+.6} spread bias\n",
+                ledger.through_empty_dimensions, ledger.spread_bias
+            ));
+        }
         if let Some(value) = explained.scale {
             text.push_str(&format!("  colours: ±{value:.4e} a pixel (--scale {scale})\n"));
         }

@@ -85,7 +85,8 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
 }
 
 fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Reporter) -> Result<Report, Error> {
-    let model = load(model_path)?;
+    let mut model = load(model_path)?;
+    arguments.explaining.apply(&mut model)?;
     let (dataset, labelled) = open(arguments)?;
     let dataset = dataset.align_categories(model.categories())?;
     let name = arguments.category.as_deref().unwrap_or(if labelled { "true" } else { "top" });
@@ -102,8 +103,7 @@ fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Repor
         dataset,
         labelled,
         selection,
-        against: arguments.explaining.against(&model)?,
-        bias: arguments.explaining.settings(&model).bias,
+        query: arguments.explaining.query(&model)?,
         drawing: arguments.explaining.drawing(&model, &[Panel::Heatmap]),
         decode: decode_options(&model.settings),
         out: out.to_path_buf(),

@@ -193,7 +193,7 @@ fn histograms(
                     reporter.step();
                     let picture = picture?;
                     let channels = model.channels.iter();
-                    Ok(channels.flat_map(|channel| channel.encoder.encode(&picture, false).histogram).collect())
+                    Ok(channels.flat_map(|channel| channel.encoder.histogram(&picture)).collect())
                 })
                 .collect();
             reporter.end();

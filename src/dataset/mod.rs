@@ -44,6 +44,16 @@ pub struct Rectangle {
 }
 
 impl Rectangle {
+    /// All pixels of a `width`×`height` picture.
+    pub fn of_size(width: usize, height: usize) -> Self {
+        Self { x0: 0, y0: 0, x1: width as u32, y1: height as u32 }
+    }
+
+    /// Whether all of `other` lies inside.
+    pub fn holds(&self, other: &Rectangle) -> bool {
+        self.x0 <= other.x0 && self.y0 <= other.y0 && other.x1 <= self.x1 && other.y1 <= self.y1
+    }
+
     /// Number of pixels.
     pub fn area(&self) -> u64 {
         u64::from(self.x1.saturating_sub(self.x0)) * u64::from(self.y1.saturating_sub(self.y0))

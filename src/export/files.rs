@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView2;
 
-use crate::format::atomic::WriteError;
+use serde::Serialize;
+
+use crate::dataset::Rectangle;
+use crate::explanation::Window;
+use crate::format::atomic::{self, WriteError};
 use crate::format::npy::{self, Dtype};
 use crate::heatmap::{self, HeatmapError, Palette, Panel, Scale};
-use crate::picture::Picture;
+use crate::picture::{Picture, tiles};
 
 /// How maps become files.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +25,33 @@ pub struct Drawing {
     pub scale: Scale,
     /// The numbers' type in the map's file.
     pub dtype: Dtype,
+    /// Whether there are windows, to be written and drawn as well.
+    pub windows: bool,
+}
+
+/// A window of a tiled explanation, as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WindowAccount {
+    /// Left end, upper end, right end, lower end, half-open.
+    pub rectangle: [u32; 4],
+    /// f of the window.
+    pub score: f64,
+    /// Σ of its map.
+    pub sum_relevance: f64,
+    /// What its ledger can't account for.
+    pub conservation_error: f64,
+}
+
+impl From<&Window> for WindowAccount {
+    fn from(window: &Window) -> Self {
+        let r = window.rectangle;
+        Self {
+            rectangle: [r.x0, r.y0, r.x1, r.y1],
+            score: window.ledger.score,
+            sum_relevance: window.ledger.sum_relevance,
+            conservation_error: window.ledger.error,
+        }
+    }
 }
 
 /// Why an explanation's files could not be made.
@@ -52,7 +83,41 @@ impl Drawing {
     pub fn files(&self, base: &str) -> Files {
         let map = ("relevance".to_string(), format!("{base}.npy"));
         let panels = self.panels.iter().map(|panel| (panel.name().to_string(), format!("{base}.{panel}.png")));
-        std::iter::once(map).chain(panels).collect()
+        let windows = self.windows.then(|| ("windows".to_string(), format!("{base}.windows.json")));
+        let coarse = (self.windows && !self.panels.is_empty())
+            .then(|| ("windows-heatmap".to_string(), format!("{base}.windows.png")));
+        std::iter::once(map).chain(panels).chain(windows).chain(coarse).collect()
+    }
+
+    /// Writes the windows of a tiled explanation, and draws their scores as a coarse map; nothing where there are none.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub fn write_windows(
+        &self,
+        out: &Path,
+        base: &str,
+        picture: &Picture,
+        windows: &[Window],
+    ) -> Result<(), FilesError> {
+        if windows.is_empty() {
+            return Ok(());
+        }
+        let file = path(out, &format!("{base}.windows.json"));
+        let accounts: Vec<WindowAccount> = windows.iter().map(WindowAccount::from).collect();
+        let mut text = serde_json::to_string_pretty(&accounts).map_err(|error| WriteError::io(&file)(error.into()))?;
+        text.push('\n');
+        atomic::write(&file, text.as_bytes())?;
+        if !self.panels.is_empty() {
+            let scores: Vec<(Rectangle, f64)> =
+                windows.iter().map(|window| (window.rectangle, window.ledger.score)).collect();
+            let map = tiles::coarse(picture.width(), picture.height(), &scores);
+            let scale = heatmap::largest_magnitude(map.view());
+            let image = heatmap::render(Panel::Overlay, picture, map.view(), scale, self.palette)?;
+            let notes = [("bowsight:scale", format!("{scale} (windows' scores)"))];
+            heatmap::write_png(&path(out, &format!("{base}.windows.png")), &image, &notes)?;
+        }
+        Ok(())
     }
 
     /// Writes the map.
@@ -93,6 +158,6 @@ fn path(out: &Path, relative: &str) -> PathBuf {
 pub(super) fn are_there(out: &Path, files: &Files, scale: Scale) -> bool {
     files
         .iter()
-        .filter(|(kind, _)| scale != Scale::Set || *kind == "relevance")
+        .filter(|(kind, _)| scale != Scale::Set || *kind == "relevance" || kind.starts_with("windows"))
         .all(|(_, relative)| path(out, relative).is_file())
 }

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Entry};
-use crate::explanation::{BiasMode, Query, Selection};
+use crate::explanation::{Query, Selection};
 use crate::format::atomic::{self, WriteError};
 use crate::format::names::{file_name, relative_path};
 use crate::format::npy;
@@ -142,10 +142,8 @@ pub struct Plan {
     pub labelled: bool,
     /// Which categories of each picture.
     pub selection: Selection,
-    /// The category subtracted.
-    pub against: Option<usize>,
-    /// Where the bias goes.
-    pub bias: BiasMode,
+    /// What is asked of every explanation, but for its category.
+    pub query: Query,
     /// How maps become files.
     pub drawing: Drawing,
     /// How pictures are read.
@@ -172,6 +170,7 @@ struct Run {
     selection: String,
     against: String,
     bias: String,
+    tiles: String,
     heatmaps: Vec<String>,
     palette: String,
     scale: Scale,
@@ -220,8 +219,9 @@ impl Plan {
             data,
             categories: names.to_vec(),
             selection,
-            against: self.against.map_or(String::new(), |category| names[category].clone()),
-            bias: self.bias.name().to_string(),
+            against: self.query.against.map_or(String::new(), |category| names[category].clone()),
+            bias: self.query.bias.name().to_string(),
+            tiles: self.query.tiles.map_or_else(String::new, |tiles| tiles.to_string()),
             heatmaps: self.drawing.panels.iter().map(ToString::to_string).collect(),
             palette: self.drawing.palette.to_string(),
             scale: self.drawing.scale,
@@ -260,7 +260,7 @@ impl Plan {
             score: None,
             sum_relevance: None,
             conservation_error: None,
-            bias: self.bias.name().to_string(),
+            bias: self.query.bias.name().to_string(),
             width: None,
             height: None,
             largest: None,
@@ -399,7 +399,7 @@ fn differences(found: &str, run: &Run) -> Vec<String> {
 /// The lines of one picture; what fails in it is in the lines, what fails in writing ends the run.
 fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<Line>, ExportError> {
     let names = model.categories();
-    let against = plan.against.map(|category| names[category].as_str());
+    let against = plan.query.against.map(|category| names[category].as_str());
     let label = |category: usize| plan.labelled.then(|| entry.labels[category]);
     let planned = plan.selection.planned(&entry.labels, names.len());
     if planned.as_ref().is_some_and(Vec::is_empty) {
@@ -425,17 +425,21 @@ fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<
     };
     let mut lines = Vec::new();
     for category in plan.selection.of(&entry.labels, seen.scores()) {
-        let query = Query { category, against: plan.against, bias: plan.bias, trace: false };
-        let explanation = match seen.explain(&query) {
-            Ok(explanation) => explanation,
-            Err(error) => return Ok(failed(crate::error::chain(&error))),
-        };
         let name = &names[category];
+        let blank = plan.blank(entry, name, label(category), against.unwrap_or_default());
+        let explanation = match seen.explain(&Query { category, ..plan.query }) {
+            Ok(explanation) => explanation,
+            Err(error) => {
+                lines.push(Line { error: Some(crate::error::chain(&error)), ..blank });
+                continue;
+            }
+        };
         let base = plan.base(entry, name, against);
         let map = explanation.relevance.view();
         let largest = largest_magnitude(map);
         let scale = plan.drawing.scale_of(largest);
         plan.drawing.write_map(&plan.out, &base, map)?;
+        plan.drawing.write_windows(&plan.out, &base, &picture, &explanation.windows)?;
         if let Some(scale) = scale {
             plan.drawing.draw(&plan.out, &base, &picture, map, scale)?;
         }
@@ -448,7 +452,7 @@ fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<
             largest: Some(largest),
             scale,
             files: plan.drawing.files(&base),
-            ..plan.blank(entry, name, label(category), against.unwrap_or_default())
+            ..blank
         });
     }
     Ok(lines)

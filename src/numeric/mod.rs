@@ -1,4 +1,5 @@
-//! Arithmetic whose result is a function of its arguments alone: named random streams, sums in a fixed order.
+//! Arithmetic whose result is a function of its arguments alone: named random streams, sums in a fixed order, roots on segments.
 
 pub mod lanes;
 pub mod random;
+pub mod root;

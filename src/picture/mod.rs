@@ -1,6 +1,7 @@
 //! Layer 0: pictures.
 
 mod decode;
+pub mod tiles;
 
 use std::path::PathBuf;
 

@@ -87,7 +87,7 @@ fn another_solver_finds_the_same_scores() {
             .iter()
             .map(|entry| {
                 let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
-                channel.encoder.encode(&picture, false).histogram
+                channel.encoder.histogram(&picture)
             })
             .collect();
         let gram = |i: usize, j: usize| {

@@ -87,6 +87,11 @@ impl Grid {
         Self { width, height, step, levels }
     }
 
+    /// All pixels of the picture.
+    pub fn region(&self) -> Rectangle {
+        Rectangle::of_size(self.width, self.height)
+    }
+
     /// Number of places.
     pub fn len(&self) -> usize {
         self.levels.last().map_or(0, |level| level.first + level.columns * level.rows)

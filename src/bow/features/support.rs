@@ -8,17 +8,18 @@ use ndarray::Array2;
 
 use crate::dataset::Rectangle;
 
-/// Spreads `relevances` (one a feature) over their `supports`: H×W pixels whose sum is Σ relevances.
+/// Spreads each feature's relevance over its support, inside `region`: the region's pixels, whose sum is Σ relevances.
 ///
 /// Pixels outside every support are exactly 0.
-pub fn spread(height: usize, width: usize, features: impl Iterator<Item = (Rectangle, f64)>) -> Array2<f64> {
+pub fn spread(region: Rectangle, features: impl Iterator<Item = (Rectangle, f64)>) -> Array2<f64> {
+    let (width, height) = ((region.x1 - region.x0) as usize, (region.y1 - region.y0) as usize);
     let stride = width + 1;
     let mut differences = vec![0.0f64; (height + 1) * stride];
     let mut coverage = vec![0i32; (height + 1) * stride];
     for (support, relevance) in features {
         let share = relevance / support.area() as f64;
-        let (x0, x1) = (support.x0 as usize, support.x1 as usize);
-        for (y, sign) in [(support.y0 as usize, 1.0), (support.y1 as usize, -1.0)] {
+        let (x0, x1) = ((support.x0 - region.x0) as usize, (support.x1 - region.x0) as usize);
+        for (y, sign) in [((support.y0 - region.y0) as usize, 1.0), ((support.y1 - region.y0) as usize, -1.0)] {
             differences[y * stride + x0] += sign * share;
             differences[y * stride + x1] -= sign * share;
             coverage[y * stride + x0] += sign as i32;
@@ -69,7 +70,10 @@ mod tests {
                 (Just(width), Just(height), proptest::collection::vec((rectangle, -1.0f64..1.0), 0..30))
             })
         ) {
-            let fast = spread(height, width, features.iter().copied());
+            let fast = spread(Rectangle::of_size(width, height), features.iter().copied());
+            let moved = |r: Rectangle| Rectangle { x0: r.x0 + 5, y0: r.y0 + 3, x1: r.x1 + 5, y1: r.y1 + 3 };
+            let window = spread(moved(Rectangle::of_size(width, height)), features.iter().map(|&(r, v)| (moved(r), v)));
+            prop_assert_eq!(&window, &fast);
             let slow = naive(height, width, &features);
             for ((index, a), b) in fast.indexed_iter().zip(&slow) {
                 prop_assert!((a - b).abs() < 1e-12, "{:?}: {} instead of {}", index, a, b);

@@ -1,17 +1,44 @@
 //! Layer 3 ⇄ score: histogram → score, and the score's shares → dimensions.
 //!
 //! Forward `f(x) = b + Σ_i a_i Σ_u (β_u/s_u) k_u(x_i, x)` by a [`kernel`] and dual coefficients that [`svm`] learns on a [`gram`] matrix; back
-//! [`decompose`] splits the score over the dimensions: [`exact`] where the kernel is a sum over them, [`shapley`] where it is a product.
+//! [`Decision::decompose`] splits the score over the dimensions: [`exact`] where the kernel is a sum over them, [`shapley`] where it is a product,
+//! or by a [`taylor`] expansion about a root.
 
 pub mod exact;
 pub mod gram;
 pub mod kernel;
 pub mod shapley;
 pub mod svm;
+pub mod taylor;
 
 use crate::explanation::BiasMode;
 use crate::ledger::{Account, Kept};
+use crate::numeric::root::NoRoot;
 use kernel::Kernel;
+
+crate::closed_set! {
+    /// How a score is split over the dimensions.
+    pub enum Decomposition as "decomposition" {
+        /// Sums over dimensions exactly, products by Shapley values.
+        Auto = "auto",
+        /// Shapley values, which are the summands themselves where the kernel is a sum.
+        Shapley = "shapley",
+        /// First-order Taylor expansion about a root.
+        Taylor = "taylor",
+    }
+}
+
+crate::closed_set! {
+    /// Which root a Taylor expansion is made about.
+    pub enum Roots as "roots" {
+        /// The nearest in Euclidean distance.
+        Nearest = "nearest",
+        /// That of the smallest residual (B15's first choice).
+        LeastResidual = "least-residual",
+        /// The mean of the expansions about the ten of the smallest residuals.
+        Mean = "mean",
+    }
+}
 
 /// What one channel contributes to the score.
 pub struct Channel<'a> {
@@ -26,43 +53,118 @@ pub struct Channel<'a> {
 }
 
 impl Channel<'_> {
+    /// The training histograms, row by row.
+    fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
+        self.train.chunks_exact(self.histogram.len().max(1))
+    }
+
     /// The training histograms with their coefficients, those of coefficient 0 left out: categories share few support vectors.
     fn support<'b>(&'b self, dual: &'b [f64]) -> impl Iterator<Item = (f64, &'b [f32])> {
-        let rows = self.train.chunks_exact(self.histogram.len().max(1));
-        dual.iter().copied().zip(rows).filter(|(a, _)| *a != 0.0)
+        dual.iter().copied().zip(self.rows()).filter(|(a, _)| *a != 0.0)
     }
 }
 
-/// R3 of every channel, and the constant where it is not spread.
-///
-/// The constant is what the score is when every dimension is left out: b, and for a product kernel, which is 1 then, `(β/s) Σ_i a_i` more:
-/// 0 but for rounding after training, since `Σ_i a_i = 0`.
-pub fn decompose(channels: &[Channel<'_>], dual: &[f64], bias: f64, mode: BiasMode) -> (Vec<Vec<f64>>, Kept) {
-    let dimensions: usize = channels.iter().map(|channel| channel.histogram.len()).sum();
-    let nothing: f64 = channels
-        .iter()
-        .map(|channel| match channel.kernel {
-            Kernel::Additive(_) => 0.0,
-            Kernel::Product { .. } => channel.factor * dual.iter().sum::<f64>(),
+/// One category's score of one picture, or the difference of two categories'.
+pub struct Decision<'a> {
+    /// The channels.
+    pub channels: Vec<Channel<'a>>,
+    /// a_i, n.
+    pub dual: Vec<f64>,
+    /// b.
+    pub bias: f64,
+    /// f of the support pictures, n.
+    pub train_scores: Vec<f64>,
+}
+
+/// A score split over the dimensions.
+pub struct Decomposed {
+    /// R3 of every channel.
+    pub r3: Vec<Vec<f64>>,
+    /// The root of a Taylor expansion, a part a channel.
+    pub root: Option<Vec<Vec<f64>>>,
+    /// How much of Σ R3 is the constant, spread over the dimensions.
+    pub spread: f64,
+    /// What is no dimension's share: the constant where it is not spread, or Taylor's residual.
+    pub kept: Kept,
+}
+
+impl Decision<'_> {
+    /// Splits the score; `roots` and `candidates` (how many training pictures to look towards) are Taylor's.
+    ///
+    /// # Errors
+    /// [`NoRoot`] where a Taylor expansion finds none.
+    pub fn decompose(
+        &self,
+        how: Decomposition,
+        roots: Roots,
+        candidates: usize,
+        mode: BiasMode,
+    ) -> Result<Decomposed, NoRoot> {
+        match how {
+            Decomposition::Auto | Decomposition::Shapley => Ok(self.by_dimension(mode)),
+            Decomposition::Taylor => taylor::decompose(self, roots, candidates),
+        }
+    }
+
+    /// What each dimension adds, and the constant shared by all or kept.
+    ///
+    /// The constant is what the score is when every dimension is left out: b, and for a product kernel, which is 1 then, `(β/s) Σ_i a_i` more:
+    /// 0 but for rounding after training, since `Σ_i a_i = 0`.
+    fn by_dimension(&self, mode: BiasMode) -> Decomposed {
+        let dimensions: usize = self.channels.iter().map(|channel| channel.histogram.len()).sum();
+        let nothing: f64 = self
+            .channels
+            .iter()
+            .map(|channel| match channel.kernel {
+                Kernel::Additive(_) => 0.0,
+                Kernel::Product { .. } => channel.factor * self.dual.iter().sum::<f64>(),
+            })
+            .sum();
+        let constant = self.bias + nothing;
+        let (spread, amount) = match mode {
+            BiasMode::Spread => (constant, 0.0),
+            BiasMode::Sink => (0.0, constant),
+        };
+        let share = spread / dimensions as f64;
+        let r3 = self
+            .channels
+            .iter()
+            .map(|channel| {
+                let mut relevance = match channel.kernel {
+                    Kernel::Additive(terms) => exact::shares(channel, terms, &self.dual),
+                    Kernel::Product { distance, width } => shapley::shares(channel, distance, width, &self.dual),
+                };
+                relevance.iter_mut().for_each(|value| *value = *value * channel.factor + share);
+                relevance
+            })
+            .collect();
+        Decomposed { r3, root: None, spread, kept: Kept { account: Account::BiasSink, amount } }
+    }
+
+    /// All channels' histograms, one after the other.
+    fn point(&self) -> Vec<f64> {
+        self.channels.iter().flat_map(|channel| channel.histogram.iter().map(|&value| f64::from(value))).collect()
+    }
+
+    /// All channels' histograms of support picture `i`, one after the other.
+    fn support_picture(&self, i: usize) -> impl Iterator<Item = f32> + '_ {
+        self.channels.iter().flat_map(move |channel| {
+            let width = channel.histogram.len();
+            channel.train[i * width..(i + 1) * width].iter().copied()
         })
-        .sum();
-    let constant = bias + nothing;
-    let (share, amount) = match mode {
-        BiasMode::Spread => (constant / dimensions as f64, 0.0),
-        BiasMode::Sink => (0.0, constant),
-    };
-    let relevances = channels
-        .iter()
-        .map(|channel| {
-            let mut relevance = match channel.kernel {
-                Kernel::Additive(terms) => exact::shares(channel, terms, dual),
-                Kernel::Product { distance, width } => shapley::shares(channel, distance, width, dual),
-            };
-            relevance.iter_mut().for_each(|value| *value = *value * channel.factor + share);
-            relevance
-        })
-        .collect();
-    (relevances, Kept { account: Account::BiasSink, amount })
+    }
+
+    /// What [`Decision::point`] joins, taken apart.
+    fn split(&self, joined: &[f64]) -> Vec<Vec<f64>> {
+        let mut rest = joined;
+        let mut parts = Vec::with_capacity(self.channels.len());
+        for channel in &self.channels {
+            let (part, tail) = rest.split_at(channel.histogram.len());
+            parts.push(part.to_vec());
+            rest = tail;
+        }
+        parts
+    }
 }
 
 #[cfg(test)]
@@ -83,19 +185,25 @@ mod tests {
             let value: f64 = dual.iter().zip(train.chunks(14)).map(|(a, row)| a * kernel.value(row, &x)).sum();
             let constant = bias + if kind.has_width() { factor * dual.iter().sum::<f64>() } else { 0.0 };
             let part = || Channel { kernel, factor, train: &train, histogram: &x };
-            let (sunk, kept) = decompose(&[part()], &dual, bias, BiasMode::Sink);
+            let decompose = |channels: Vec<Channel<'_>>, mode: BiasMode| {
+                let decision = Decision { channels, dual: dual.clone(), bias, train_scores: Vec::new() };
+                decision.decompose(Decomposition::Auto, Roots::Nearest, 0, mode).unwrap()
+            };
+            let Decomposed { r3: sunk, kept, .. } = decompose(vec![part()], BiasMode::Sink);
             assert_eq!(kept.account, Account::BiasSink);
             assert!((kept.amount - constant).abs() < 1e-12);
             assert!((sunk[0].iter().sum::<f64>() + kept.amount - (bias + factor * value)).abs() < 1e-12, "{kind}");
-            let (spread, kept) = decompose(&[part()], &dual, bias, BiasMode::Spread);
+            let Decomposed { r3: spread, kept, spread: amount, .. } = decompose(vec![part()], BiasMode::Spread);
             assert_eq!(kept.amount, 0.0);
+            assert!((amount - constant).abs() < 1e-12);
             for (a, b) in spread[0].iter().zip(&sunk[0]) {
                 assert!((a - b - constant / 14.0).abs() < 1e-12);
             }
             // Two channels share one constant.
-            let (both, _) = decompose(&[part(), part()], &dual, bias, BiasMode::Spread);
-            let total: f64 = both.iter().flatten().sum();
+            let both = decompose(vec![part(), part()], BiasMode::Spread);
+            let total: f64 = both.r3.iter().flatten().sum();
             assert!((total - (bias + 2.0 * factor * value)).abs() < 1e-12);
+            let _ = both.kept;
         }
     }
 }

@@ -80,15 +80,18 @@ impl CellLayout {
         self.levels.is_empty()
     }
 
-    /// The layout laid over a `width`×`height` picture.
-    pub fn over(&self, width: usize, height: usize) -> Cells {
+    /// The layout laid over a picture's pixels, or a window of them.
+    pub fn over(&self, region: Rectangle) -> Cells {
+        let [x0, y0, x1, y1] = [region.x0, region.y0, region.x1, region.y1].map(|v| v as usize);
         let mut first = 0;
         let levels = self
             .levels
             .iter()
             .map(|&(rows, columns)| {
-                let borders = |length: usize, parts: usize| (0..=parts).map(|i| length * i / parts).collect();
-                let level = CellLevel { first, x: borders(width, columns), y: borders(height, rows) };
+                let borders = |from: usize, to: usize, parts: usize| {
+                    (0..=parts).map(|i| from + (to - from) * i / parts).collect()
+                };
+                let level = CellLevel { first, x: borders(x0, x1, columns), y: borders(y0, y1, rows) };
                 first += rows * columns;
                 level
             })
@@ -100,12 +103,12 @@ impl CellLayout {
 #[derive(Debug, Clone)]
 struct CellLevel {
     first: usize,
-    /// Borders, from 0 to the picture's width.
+    /// Borders, from the region's left end to its right.
     x: Vec<usize>,
     y: Vec<usize>,
 }
 
-/// The cells of one picture.
+/// The cells of one picture or window.
 #[derive(Debug, Clone)]
 pub struct Cells {
     levels: Vec<CellLevel>,
@@ -169,7 +172,7 @@ mod tests {
         #[test]
         fn every_point_lies_in_its_rectangle(width in 1usize..90, height in 1usize..90, x in 0.0f32..1.0, y in 0.0f32..1.0) {
             let layout: CellLayout = "1x1+2x2+3x1+4x5".parse().unwrap();
-            let cells = layout.over(width, height);
+            let cells = layout.over(Rectangle::of_size(width, height));
             let rectangles = cells.rectangles();
             prop_assert_eq!(rectangles.len(), layout.len());
             let point = ((x * 2.0 * width as f32).floor() / 2.0, (y * 2.0 * height as f32).floor() / 2.0);
@@ -180,6 +183,13 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(cells.of(point).collect::<Vec<_>>(), expected);
+            // In a window all is moved by its corner.
+            let window = Rectangle { x0: 7, y0: 11, x1: 7 + width as u32, y1: 11 + height as u32 };
+            let moved = layout.over(window);
+            prop_assert_eq!(moved.of((point.0 + 7.0, point.1 + 11.0)).collect::<Vec<_>>(), cells.of(point).collect::<Vec<_>>());
+            for (a, b) in moved.rectangles().iter().zip(&rectangles) {
+                prop_assert_eq!((a.x0, a.y0, a.x1, a.y1), (b.x0 + 7, b.y0 + 11, b.x1 + 7, b.y1 + 11));
+            }
         }
     }
 }

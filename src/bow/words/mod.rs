@@ -24,9 +24,21 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// The (word, weight) pairs of feature `index`.
-    pub fn of(&self, index: usize) -> impl Iterator<Item = (usize, f32)> + '_ {
+    /// Number of features.
+    pub fn len(&self) -> usize {
+        self.words.len() / self.neighbours.max(1)
+    }
+
+    /// Whether there is no feature.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Calls `found(dimension, weight)` for every dimension of a cell that feature `index` has a weight in.
+    pub fn visit(&self, index: usize, mut found: impl FnMut(usize, f64)) {
         let range = index * self.neighbours..(index + 1) * self.neighbours;
-        self.words[range.clone()].iter().map(|&word| word as usize).zip(self.weights[range].iter().copied())
+        for (&word, &weight) in self.words[range.clone()].iter().zip(&self.weights[range]) {
+            found(word as usize, f64::from(weight));
+        }
     }
 }

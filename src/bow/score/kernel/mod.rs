@@ -51,6 +51,11 @@ impl KernelKind {
         matches!(self, KernelKind::Linear | KernelKind::Gaussian)
     }
 
+    /// Whether the kernel has a derivative everywhere (where both histograms are positive).
+    pub fn is_differentiable(self) -> bool {
+        self != KernelKind::Hik
+    }
+
     /// Whether the kernel has a width, to be learnt from the training pictures.
     pub fn has_width(self) -> bool {
         matches!(self.with_width(1.0), Kernel::Product { .. })
@@ -118,6 +123,29 @@ pub trait Terms: Send + Sync {
         lanes.iter().sum()
     }
 
+    /// The same at a z that is no picture's histogram.
+    fn sum_at(&self, x: &[f32], z: &[f64]) -> f64 {
+        let mut lanes = [0.0f64; 8];
+        let (x_chunks, x_rest) = x.as_chunks::<8>();
+        let (z_chunks, z_rest) = z.as_chunks::<8>();
+        for (x, z) in x_chunks.iter().zip(z_chunks) {
+            for lane in 0..8 {
+                lanes[lane] += self.term(f64::from(x[lane]), z[lane]);
+            }
+        }
+        for (lane, (x, z)) in lanes.iter_mut().zip(x_rest.iter().zip(z_rest)) {
+            *lane += self.term(f64::from(*x), *z);
+        }
+        lanes.iter().sum()
+    }
+
+    /// `out_d += factor · ∂t/∂z(x_d, z_d)` for every dimension.
+    fn add_slopes(&self, factor: f64, x: &[f32], z: &[f64], out: &mut [f64]) {
+        for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
+            *out += factor * self.slope(f64::from(x), z);
+        }
+    }
+
     /// `out_d += factor · t(x_d, z_d)` for every dimension.
     fn add_terms(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
         for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
@@ -176,6 +204,14 @@ mod tests {
                 kernel.terms().add_terms(factor, &x, &z, &mut out);
                 for ((found, x), z) in out.iter().zip(&x).zip(&z) {
                     let expected = 1.0 + factor * kernel.terms().term(f64::from(*x), f64::from(*z));
+                    prop_assert!((found - expected).abs() < 1e-14 * expected.abs().max(1.0));
+                }
+                let point: Vec<f64> = z.iter().map(|z| f64::from(*z)).collect();
+                prop_assert!((kernel.of_sum(kernel.terms().sum_at(&x, &point)) - value).abs() < 1e-12 * value.max(1.0));
+                let mut out = vec![1.0; x.len()];
+                kernel.terms().add_slopes(factor, &x, &point, &mut out);
+                for ((found, x), z) in out.iter().zip(&x).zip(&point) {
+                    let expected = 1.0 + factor * kernel.terms().slope(f64::from(*x), *z);
                     prop_assert!((found - expected).abs() < 1e-14 * expected.abs().max(1.0));
                 }
                 let sum: f64 = x.iter().zip(&z).map(|(x, z)| kernel.terms().term(f64::from(*x), f64::from(*z))).sum();

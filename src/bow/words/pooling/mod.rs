@@ -58,9 +58,9 @@ const EMPTY: f64 = 1e-9;
 /// What pooling saw: kept for the way back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pooled {
-    /// Number of words K.
-    pub words: usize,
-    /// What was gathered a dimension, cell-major: `cell·K + word`.
+    /// Dimensions of a cell.
+    pub stride: usize,
+    /// What was gathered a dimension, cell-major: `cell·stride + dimension of the cell`.
     pub mass: Vec<f64>,
     /// Features a cell.
     pub counts: Vec<usize>,
@@ -75,21 +75,20 @@ pub struct Shared {
     pub through_empty: f64,
 }
 
-/// Pools the weights of features at `centres` in the `cells`.
+/// Pools the weights of `features`, each with its centre, in the `cells` of `stride` dimensions.
 pub fn pool(
     pooling: &dyn Pooling,
     assignment: &Assignment,
-    centres: impl Iterator<Item = (f32, f32)>,
+    features: impl Iterator<Item = (usize, (f32, f32))>,
     cells: &Cells,
-    words: usize,
+    stride: usize,
 ) -> Pooled {
-    let mut pooled = Pooled { words, mass: vec![0.0; cells.len() * words], counts: vec![0; cells.len()] };
-    for (index, centre) in centres.enumerate() {
+    let mut pooled = Pooled { stride, mass: vec![0.0; cells.len() * stride], counts: vec![0; cells.len()] };
+    for (index, centre) in features {
         for cell in cells.of(centre) {
             pooled.counts[cell] += 1;
-            for (word, weight) in assignment.of(index) {
-                pooling.gather(&mut pooled.mass[cell * words + word], f64::from(weight));
-            }
+            let mass = &mut pooled.mass[cell * stride..(cell + 1) * stride];
+            assignment.visit(index, |dimension, weight| pooling.gather(&mut mass[dimension], weight));
         }
     }
     pooled
@@ -98,38 +97,37 @@ pub fn pool(
 impl Pooled {
     /// The pooled values x, before power and normalisation.
     pub fn values(&self, pooling: &dyn Pooling) -> Vec<f64> {
-        let cells = self.mass.chunks(self.words.max(1)).zip(&self.counts);
+        let cells = self.mass.chunks(self.stride.max(1)).zip(&self.counts);
         cells.flat_map(|(cell, &count)| cell.iter().map(move |&mass| pooling.value(mass, count.max(1)))).collect()
     }
 
-    /// R3 (one a dimension) → R2 (one a feature).
+    /// R3 (one a dimension) → R2 (one of each of the `features` that were pooled, in their order).
     pub fn back(
         &self,
         pooling: &dyn Pooling,
         assignment: &Assignment,
-        centres: impl Iterator<Item = (f32, f32)> + Clone,
+        features: impl Iterator<Item = (usize, (f32, f32))> + Clone,
         cells: &Cells,
         r3: &[f64],
     ) -> (Shared, Kept) {
-        let features = assignment.words.len() / assignment.neighbours.max(1);
-        if features == 0 {
-            let amount = r3.iter().sum();
-            return (
-                Shared { relevance: Vec::new(), through_empty: 0.0 },
-                Kept { account: Account::NoFeatures, amount },
-            );
-        }
         let mut total = vec![0.0; r3.len()];
         let mut magnitude = vec![0.0; r3.len()];
-        for (index, centre) in centres.clone().enumerate() {
+        let mut count = 0;
+        for (index, centre) in features.clone() {
+            count += 1;
             for cell in cells.of(centre) {
-                for (word, weight) in assignment.of(index) {
-                    let d = cell * self.words + word;
-                    let share = pooling.share(f64::from(weight), self.mass[d]);
+                let first = cell * self.stride;
+                assignment.visit(index, |dimension, weight| {
+                    let d = first + dimension;
+                    let share = pooling.share(weight, self.mass[d]);
                     total[d] += share;
                     magnitude[d] += share.abs();
-                }
+                });
             }
+        }
+        if count == 0 {
+            let kept = Kept { account: Account::NoFeatures, amount: r3.iter().sum() };
+            return (Shared { relevance: Vec::new(), through_empty: 0.0 }, kept);
         }
         // Per unit of share, what a dimension outside Z gives; per feature of a cell, what its dimensions in Z give.
         let mut per_share = vec![0.0; r3.len()];
@@ -138,7 +136,7 @@ impl Pooled {
         let mut through_empty = 0.0;
         for (cell, &count) in self.counts.iter().enumerate() {
             let mut empty = 0.0;
-            for d in cell * self.words..(cell + 1) * self.words {
+            for d in cell * self.stride..(cell + 1) * self.stride {
                 if total[d].abs() > EMPTY * magnitude[d] {
                     per_share[d] = r3[d] / total[d];
                 } else {
@@ -152,17 +150,17 @@ impl Pooled {
                 homeless += empty;
             }
         }
-        let everywhere = homeless / features as f64;
-        let relevance = centres
-            .enumerate()
+        let everywhere = homeless / count as f64;
+        let relevance = features
             .map(|(index, centre)| {
                 let mut sum = everywhere;
                 for cell in cells.of(centre) {
                     sum += per_feature[cell];
-                    for (word, weight) in assignment.of(index) {
-                        let d = cell * self.words + word;
-                        sum += per_share[d] * pooling.share(f64::from(weight), self.mass[d]);
-                    }
+                    let first = cell * self.stride;
+                    assignment.visit(index, |dimension, weight| {
+                        let d = first + dimension;
+                        sum += per_share[d] * pooling.share(weight, self.mass[d]);
+                    });
                 }
                 sum
             })
@@ -174,6 +172,7 @@ impl Pooled {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Rectangle;
     use proptest::prelude::*;
     use rand::RngExt;
 
@@ -193,7 +192,9 @@ mod tests {
             let members: Vec<usize> = (0..n).filter(|&l| cells.of(centres[l]).any(|c| c == cell)).collect();
             for word in 0..words {
                 let m = |l: usize| {
-                    assignment.of(l).filter(|(w, _)| *w == word).map(|(_, weight)| f64::from(weight)).sum::<f64>()
+                    let mut sum = 0.0;
+                    assignment.visit(l, |w, weight| sum += if w == word { weight } else { 0.0 });
+                    sum
                 };
                 let count = members.len().max(1) as f64;
                 let largest = members.iter().map(|&l| m(l)).fold(0.0, f64::max);
@@ -230,7 +231,7 @@ mod tests {
         ) {
             let mut random = crate::numeric::random::stream(seed, "pooling");
             let neighbours = neighbours.min(words);
-            let cells = "1x1+2x2+3x1".parse::<crate::bow::words::cells::CellLayout>().unwrap().over(40, 30);
+            let cells = "1x1+2x2+3x1".parse::<crate::bow::words::cells::CellLayout>().unwrap().over(Rectangle::of_size(40, 30));
             // Features in one corner only leave cells empty.
             let (w, h) = if corner { (15.0, 9.0) } else { (40.0, 30.0) };
             let centres: Vec<(f32, f32)> = (0..n).map(|_| (w * random.random::<f32>(), h * random.random::<f32>())).collect();
@@ -247,8 +248,8 @@ mod tests {
                     weights: (0..n * neighbours).map(|_| random.random_range(step..4) as f32 / 4.0 + if step < 0 { 0.0 } else { 0.25 }).collect(),
                 };
                 let pooling = kind.pooling(p);
-                let pooled = pool(pooling.as_ref(), &assignment, centres.iter().copied(), &cells, words);
-                let (shared, kept) = pooled.back(pooling.as_ref(), &assignment, centres.iter().copied(), &cells, &r3);
+                let pooled = pool(pooling.as_ref(), &assignment, centres.iter().copied().enumerate(), &cells, words);
+                let (shared, kept) = pooled.back(pooling.as_ref(), &assignment, centres.iter().copied().enumerate(), &cells, &r3);
                 let (values, expected) = naive(kind, p, &assignment, &centres, &cells, words, &r3);
                 for (found, expected) in pooled.values(pooling.as_ref()).iter().zip(&values) {
                     prop_assert!((found - expected).abs() < 1e-12, "{}: {} instead of {}", kind, found, expected);

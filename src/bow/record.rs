@@ -1,0 +1,88 @@
+//! How a model was trained: what its file says beside the numbers.
+
+use serde::{Deserialize, Serialize};
+
+use super::score::svm::Report;
+
+/// How a model was trained: what its file says beside the numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Program version.
+    pub version: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// SHA-256 over the training data: ids, labels, files.
+    pub data_digest: String,
+    /// The split trained on.
+    pub split: String,
+    /// Ids of the training pictures, in order.
+    pub pictures: Vec<String>,
+    /// Ids of pictures that could not be used.
+    pub left_out: Vec<String>,
+    /// Categories in row order.
+    pub categories: Vec<String>,
+    /// Ids of the support pictures in row order.
+    pub support_pictures: Vec<String>,
+    /// How C was chosen, where it was.
+    pub validation: Option<Validation>,
+    /// How each vocabulary's iteration went, a channel each.
+    pub vocabularies: Vec<VocabularyRecord>,
+    /// How each category's problem was solved.
+    pub solvers: Vec<SolverRecord>,
+}
+
+/// How C was chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Split trained on.
+    pub fit_split: String,
+    /// Split scored.
+    pub validate_split: String,
+    /// Mean AP (area) of each C.
+    pub grid: Vec<GridPoint>,
+    /// AP (area) of each category at its chosen C; none without positives.
+    pub average_precision: Vec<Option<f64>>,
+    /// Mean of the above.
+    pub mean_average_precision: f64,
+}
+
+/// One C of the grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GridPoint {
+    /// C.
+    pub c: f64,
+    /// Mean AP (area) over the categories.
+    pub mean_average_precision: f64,
+}
+
+/// How a vocabulary's iteration went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VocabularyRecord {
+    /// Descriptors it was learnt from.
+    pub sample: usize,
+    /// Passes.
+    pub iterations: usize,
+    /// Whether the relative drop ended it, not the limit.
+    pub converged: bool,
+    /// Mean squared distance of the descriptors to their words.
+    pub mean_squared_distance: f64,
+}
+
+/// How one category's problem was solved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SolverRecord {
+    /// The category.
+    pub category: String,
+    /// C, before class weights.
+    pub c: f64,
+    /// C of the positives.
+    pub c_positive: f64,
+    /// C of the negatives.
+    pub c_negative: f64,
+    /// Training pictures labelled +1.
+    pub positives: usize,
+    /// Training pictures labelled −1.
+    pub negatives: usize,
+    /// The solver's own account.
+    pub report: Report,
+}
