@@ -13,7 +13,7 @@ use bowsight::bow::words::pooling::PoolingKind;
 use bowsight::bow::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord};
 use bowsight::explanation::{BiasMode, Explanation, Query};
 use bowsight::ledger::TOLERANCE;
-use bowsight::model::Model;
+use bowsight::model::{Forward, Model};
 use bowsight::numeric::random::stream;
 use bowsight::picture::Picture;
 use bowsight::picture::tiles::Tiles;
@@ -349,6 +349,47 @@ proptest! {
             let r = window.rectangle;
             prop_assert_eq!(&trace.tensors["relevance"].shape, &[(r.y1 - r.y0) as usize, (r.x1 - r.x0) as usize]);
         }
+    }
+
+    /// Training pictures' contributions sum to f − b, and each one's two maps to it; words' maps sum to the whole map.
+    #[test]
+    fn training_pictures_and_words_add_up(recipe in any_recipe(), category in 0..CATEGORIES, against in proptest::option::of(0..CATEGORIES)) {
+        let (model, picture) = recipe.make();
+        let seen = model.look(&picture, false).unwrap();
+        let other = self::picture(38, 41, recipe.seed + 1);
+        let other = model.look(&other, false).unwrap();
+        let question = Query { against, ..query(category) };
+        let whole = seen.explain(&question).unwrap();
+        let contributions = seen.contributions(&question);
+        let bias = model.bias[category] - against.map_or(0.0, |other| model.bias[other]);
+        prop_assert!((contributions.iter().sum::<f64>() + bias - whole.score).abs() < 1e-11);
+        let neighbours = seen.neighbours(&question, 2);
+        prop_assert!((neighbours.score() - whole.score).abs() < 1e-11);
+        prop_assert!(neighbours.speaking_for.iter().all(|n| n.contribution > 0.0 && n.contribution == contributions[n.row]));
+        prop_assert!(neighbours.speaking_against.iter().all(|n| n.contribution < 0.0));
+        for (row, contribution) in contributions.iter().enumerate() {
+            let Some(map) = seen.spoken_for(&question, row) else {
+                prop_assert!(!model.is_additive());
+                continue;
+            };
+            // Any picture in the training picture's place takes the same sum.
+            let answer = seen.answering(&question, row, &other).unwrap();
+            for part in [map, answer] {
+                prop_assert!((part.relevance.sum() + part.no_features - contribution).abs() < 1e-11 * contribution.abs().max(1.0));
+            }
+        }
+        let split = seen.split(&question).unwrap();
+        let words = split.words();
+        prop_assert_eq!(words.len(), model.channels.iter().map(|channel| channel.encoder.words.words().nrows()).sum::<usize>());
+        prop_assert!((words.iter().map(|word| word.relevance).sum::<f64>() - whole.score).abs() < 1e-11);
+        prop_assert!(words.windows(2).all(|pair| pair[0].relevance.abs() >= pair[1].relevance.abs()));
+        let mut sum = Array2::<f64>::zeros(whole.relevance.dim());
+        for word in &words {
+            let map = split.word_map(word);
+            prop_assert!((map.relevance.sum() + map.no_features - word.relevance).abs() < 1e-11);
+            sum += &map.relevance;
+        }
+        prop_assert!(close(&sum, &whole.relevance, 1e-9));
     }
 
     /// The order of words, support pictures and categories is only an order.

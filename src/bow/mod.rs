@@ -9,6 +9,7 @@
 
 pub mod channel;
 pub mod config;
+pub mod evidence;
 pub mod features;
 pub mod model_file;
 mod record;
@@ -233,19 +234,21 @@ impl Seen<'_> {
         }
     }
 
+    /// A view's score → R3.
+    fn decompose(&self, view: &View, query: &Query) -> Result<Decomposed, ModelError> {
+        let how = &self.model.settings.explain;
+        self.decision(view, query).decompose(how.decomposition, how.roots, how.candidates, query.bias).map_err(
+            |source| ModelError::NoRoot { category: self.model.training.categories[query.category].clone(), source },
+        )
+    }
+
     /// Carries a view's score back to its pixels.
     fn descend(&self, view: &View, query: &Query) -> Result<Descent, ModelError> {
-        let model = self.model;
         let score = view.scores[query.category] - query.against.map_or(0.0, |other| view.scores[other]);
         let mut ledger = Ledger::open(score);
 
         // score → R3
-        let how = &model.settings.explain;
-        let decomposed =
-            self.decision(view, query).decompose(how.decomposition, how.roots, how.candidates, query.bias).map_err(
-                |source| ModelError::NoRoot { category: model.training.categories[query.category].clone(), source },
-            )?;
-        let Decomposed { r3, root, spread, kept } = decomposed;
+        let Decomposed { r3, root, spread, kept } = self.decompose(view, query)?;
         ledger.spread_bias = spread;
         ledger.book(kept);
 

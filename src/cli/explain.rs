@@ -8,14 +8,16 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::arguments::{Explaining, ModelFile, decode_options, selection};
+use super::evidence::{Evidence, Found, Place, Reader};
 use super::report::Reporter;
+use crate::bow::BagOfWords;
 use crate::error::{Error, chain};
 use crate::explanation::{Query, Selection};
 use crate::export::files::{Drawing, Files, WindowAccount};
 use crate::format::names::file_name;
 use crate::heatmap::{Panel, Scale, largest_magnitude};
 use crate::ledger::Ledger;
-use crate::model::Model;
+use crate::model::{Forward, Model};
 use crate::picture::{DecodeOptions, Picture};
 
 #[derive(Debug, Args)]
@@ -23,6 +25,7 @@ use crate::picture::{DecodeOptions, Picture};
   bowsight explain photo.jpg --model voc.bowsight --category horse
   bowsight explain photo.jpg --model voc.bowsight --category horse --against cow --heatmap triplet --palette diverging
   bowsight explain *.jpg --model voc.bowsight --category top --scale set --out maps
+  bowsight explain photo.jpg --model voc.bowsight --category horse --neighbours 4 --words 8 --data VOC2012
   bowsight explain photo.jpg --model chi2.bowsight --category horse --tiles 102/34 --decomposition taylor
 
 For every picture and category: PICTURE.CATEGORY.npy with the raw relevance of every pixel, and the pictures asked for. What
@@ -47,6 +50,8 @@ pub(crate) struct Arguments {
     /// The same with descriptors and the picture
     #[arg(long)]
     trace_descriptors: bool,
+    #[command(flatten)]
+    evidence: Evidence,
 }
 
 /// One explanation, as it is printed.
@@ -60,11 +65,12 @@ struct Explained {
     windows: Vec<WindowAccount>,
     largest: f64,
     scale: Option<f64>,
+    evidence: Found,
     files: Files,
 }
 
 struct Job<'a> {
-    model: &'a dyn Model,
+    model: &'a BagOfWords,
     model_name: String,
     drawing: &'a Drawing,
     decode: DecodeOptions,
@@ -72,6 +78,7 @@ struct Job<'a> {
     query: Query,
     descriptors: bool,
     out: &'a Path,
+    evidence: Reader<'a>,
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
@@ -92,6 +99,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         query: Query { trace: arguments.trace || arguments.trace_descriptors, ..arguments.explaining.query(&model)? },
         descriptors: arguments.trace_descriptors,
         out: &arguments.out,
+        evidence: arguments.evidence.reader(&model, !drawing.panels.is_empty())?,
     };
     let results: Vec<Result<Vec<Explained>, Error>> =
         arguments.pictures.par_iter().map(|path| job.explain(path)).collect();
@@ -129,7 +137,7 @@ impl Job<'_> {
     fn explain(&self, path: &Path) -> Result<Vec<Explained>, Error> {
         let picture = Picture::open(path, &self.decode)?;
         let fail = |source| Error::Explain { path: path.to_path_buf(), source };
-        let seen = self.model.forward(&picture, self.descriptors).map_err(fail)?;
+        let seen = self.model.look(&picture, self.descriptors).map_err(fail)?;
         let mut explained = Vec::new();
         for category in self.selection.of(&[], seen.scores()) {
             let explanation = seen.explain(&Query { category, ..self.query }).map_err(fail)?;
@@ -153,6 +161,10 @@ impl Job<'_> {
                 trace.write(&self.out.join(&file))?;
                 files.insert(format!("trace{place}"), file);
             }
+            let query = Query { category, ..self.query };
+            let title = format!("{}: {name}", name_of(path));
+            let place = Place { picture: &picture, query: &query, out: self.out, base: &base, title };
+            let evidence = self.evidence.read(&seen, &place, &mut files)?;
             explained.push(Explained {
                 picture: path.display().to_string(),
                 category: name.clone(),
@@ -162,6 +174,7 @@ impl Job<'_> {
                 windows: explanation.windows.iter().map(WindowAccount::from).collect(),
                 largest,
                 scale,
+                evidence,
                 files,
             });
         }
@@ -251,6 +264,7 @@ fn print(
                 ledger.through_empty_dimensions, ledger.spread_bias
             ));
         }
+        text.push_str(&explained.evidence.text());
         if let Some(value) = explained.scale {
             text.push_str(&format!("  colours: ±{value:.4e} a pixel (--scale {scale})\n"));
         }

@@ -4,6 +4,7 @@ mod arguments;
 mod completions;
 mod demo;
 mod evaluate;
+mod evidence;
 mod explain;
 mod export;
 mod model;

@@ -7,6 +7,7 @@
 mod palette;
 mod panel;
 mod scale;
+pub mod sheet;
 
 use std::path::Path;
 

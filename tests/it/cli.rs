@@ -125,6 +125,74 @@ fn a_difference_of_categories_is_explained() {
 }
 
 #[test]
+fn training_pictures_and_words_are_listed_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = picture(2);
+    let base = ["explain", text(&one), "--model", text(model()), "--category", "circle", "--out", text(folder.path())];
+    let more =
+        ["--neighbours", "2", "--words", "3", "--data", text(shapes()), "--heatmap", "heatmap", "--format", "json"];
+    let found = json(&succeed(&[&base[..], &more].concat()));
+    let explanation = &found["explanations"][0];
+    let score = explanation["ledger"]["score"].as_f64().unwrap();
+    let neighbours = &explanation["evidence"]["neighbours"];
+    let sum = |list: &Value, key: &str| list.as_array().unwrap().iter().map(|v| v[key].as_f64().unwrap()).sum::<f64>();
+    let total = sum(&neighbours["speaking_for"], "contribution")
+        + sum(&neighbours["speaking_against"], "contribution")
+        + neighbours["rest"].as_f64().unwrap()
+        + neighbours["bias"].as_f64().unwrap();
+    assert!((total - score).abs() < 1e-10, "{total} instead of {score}");
+    assert_eq!(neighbours["speaking_for"].as_array().unwrap().len(), 2);
+    let words = &explanation["evidence"]["words"];
+    assert_eq!(words["words"].as_array().unwrap().len(), 3);
+    assert!((sum(&words["words"], "relevance") + words["rest"].as_f64().unwrap() - score).abs() < 1e-10);
+    for kind in ["neighbours", "words"] {
+        let sheet = image::open(folder.path().join(explanation["files"][kind].as_str().unwrap())).unwrap();
+        assert!(sheet.width() > 300 && sheet.height() > 300, "{kind}");
+    }
+    let printed = succeed(&[&base[..], &["--neighbours", "1", "--no-heatmap"]].concat());
+    assert!(printed.contains("training pictures that speak") && printed.contains("the score: their sum"), "{printed}");
+    let errors = fail(2, &[&base[..], &["--neighbours", "1"]].concat());
+    assert!(errors.contains("needs the training pictures") && errors.contains("hint: --data"), "{errors}");
+    let errors = fail(2, &[&base[..], &["--words", "0"]].concat());
+    assert!(errors.contains("at least 1, got 0"), "{errors}");
+    let errors = fail(2, &[&base[..], &["--words", "1", "--tiles", "40/20"]].concat());
+    assert!(errors.contains("hint: --tiles none"), "{errors}");
+}
+
+#[test]
+fn tiles_are_explained_drawn_and_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = picture(2);
+    let base = ["explain", text(&one), "--model", text(model()), "--category", "circle", "--out", text(folder.path())];
+    let found = json(&succeed(&[&base[..], &["--tiles", "40/20", "--trace", "--format", "json"]].concat()));
+    let explanation = &found["explanations"][0];
+    let windows = explanation["windows"].as_array().unwrap();
+    // 110×90 pixels: 5 columns (the last moved to the border) and 4 rows.
+    assert_eq!(windows.len(), 20);
+    assert!(windows.iter().all(|window| window["conservation_error"].as_f64().unwrap().abs() < 1e-9));
+    let written =
+        std::fs::read_to_string(folder.path().join(explanation["files"]["windows"].as_str().unwrap())).unwrap();
+    assert_eq!(json(&written), explanation["windows"]);
+    let coarse = image::open(folder.path().join(explanation["files"]["windows-heatmap"].as_str().unwrap())).unwrap();
+    assert_eq!((coarse.width(), coarse.height()), (110, 90));
+    assert!(folder.path().join("000002.circle.x20y40.trace.safetensors").is_file());
+    let printed = succeed(&[&base[..], &["--tiles", "200/50", "--no-heatmap"]].concat());
+    assert!(printed.contains("1 window, the whole picture"), "{printed}");
+    for (tiles, part) in [("12/6", "explain.tiles"), ("40", "SIDE/OFFSET"), ("20/40", "SIDE/OFFSET")] {
+        let errors = fail(2, &[&base[..], &["--tiles", tiles]].concat());
+        assert!(errors.contains(part) && errors.contains(tiles), "{errors}");
+    }
+    let errors = fail(2, &[&base[..], &["--decomposition", "taylor"]].concat());
+    assert!(errors.contains("kernel.kind") && errors.contains("differentiable") && errors.contains("hik"), "{errors}");
+    let out = folder.path().join("maps");
+    let export = ["export", "--data", text(shapes()), "--split", "test", "--model", text(model()), "--tiles", "40/20"];
+    succeed(&[&export[..], &["--out", text(&out)]].concat());
+    let files = contents(&out);
+    assert!(files.keys().any(|name| name.ends_with(".windows.json")));
+    assert_eq!(json(std::str::from_utf8(&files["run.json"]).unwrap())["tiles"], "40/20");
+}
+
+#[test]
 fn one_scale_for_a_set_is_named_in_the_pictures() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (picture(3), picture(4));

@@ -6,7 +6,7 @@ use super::Channel;
 use super::kernel::Terms;
 
 /// `Σ_i a_i t(x_i,d , x_d)` of every dimension.
-pub(super) fn shares(channel: &Channel<'_>, terms: &dyn Terms, dual: &[f64]) -> Vec<f64> {
+pub(in crate::bow) fn shares(channel: &Channel<'_>, terms: &dyn Terms, dual: &[f64]) -> Vec<f64> {
     let mut shares = vec![0.0; channel.histogram.len()];
     for (a, row) in channel.support(dual) {
         terms.add_terms(a, row, channel.histogram, &mut shares);

@@ -1,0 +1,340 @@
+//! `bowsight explain --neighbours K --words K`: training pictures and visual words that speak, as numbers and as contact sheets.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use image::RgbImage;
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::arguments::decode_options;
+use crate::bow::evidence::{Neighbour, PartMap};
+use crate::bow::{BagOfWords, Seen};
+use crate::dataset::{Dataset, Layout};
+use crate::error::Error;
+use crate::explanation::Query;
+use crate::export::files::{Files, FilesError};
+use crate::heatmap::sheet::{Cell, Sheet, fitted};
+use crate::heatmap::{Palette, Panel, largest_magnitude, render, write_png};
+use crate::picture::Picture;
+
+/// Size of the sheets' pictures in pixels.
+const CELL: (u32, u32) = (260, 180);
+
+/// What else than pixels is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// Also show the K training pictures that say most for the score and the K that say most against it, side by side with the pixels that answer each other
+    #[arg(long, value_name = "K")]
+    neighbours: Option<usize>,
+    /// Also show the K visual words of the largest relevance, and where they lie
+    #[arg(long, value_name = "K")]
+    words: Option<usize>,
+    /// The training data, which the contact sheets show
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How they are laid out, where it is not to be found out
+    #[arg(long, value_name = "LAYOUT", requires = "data")]
+    layout: Option<Layout>,
+}
+
+/// The evidence of one explanation, as it is printed.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Found {
+    neighbours: Option<FoundNeighbours>,
+    words: Option<FoundWords>,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundNeighbours {
+    speaking_for: Vec<FoundNeighbour>,
+    speaking_against: Vec<FoundNeighbour>,
+    rest: f64,
+    others: usize,
+    bias: f64,
+    score: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundNeighbour {
+    picture: String,
+    label: i8,
+    contribution: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundWords {
+    words: Vec<FoundWord>,
+    rest: f64,
+    others: usize,
+    sum: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundWord {
+    channel: usize,
+    word: usize,
+    relevance: f64,
+    present: bool,
+}
+
+/// Evidence made ready once for all pictures of a run.
+pub(crate) struct Reader<'a> {
+    neighbours: Option<usize>,
+    words: Option<usize>,
+    model: &'a BagOfWords,
+    /// The files of the support pictures, by row; none without training data.
+    files: Option<Vec<PathBuf>>,
+    draw: bool,
+    palette: Palette,
+}
+
+/// Where and about what evidence is gathered.
+pub(crate) struct Place<'a> {
+    pub picture: &'a Picture,
+    pub query: &'a Query,
+    pub out: &'a Path,
+    pub base: &'a str,
+    pub title: String,
+}
+
+impl Evidence {
+    /// Checks what is asked for before any picture is explained; `draw`: whether pictures are wanted at all.
+    pub fn reader<'a>(&self, model: &'a BagOfWords, draw: bool) -> Result<Reader<'a>, Error> {
+        for (flag, count) in [("--neighbours", self.neighbours), ("--words", self.words)] {
+            if count == Some(0) {
+                return Err(Error::usage(format!("\"{flag}\" must be at least 1, got 0")));
+            }
+        }
+        let asked = self.neighbours.is_some() || self.words.is_some();
+        if asked && model.settings.explain.tiles.is_some() {
+            return Err(Error::Usage {
+                message: "\"--neighbours\" and \"--words\" speak of the whole picture, not of tiles".to_string(),
+                hint: Some("--tiles none".to_string()),
+            });
+        }
+        if self.neighbours.is_some() && draw && self.data.is_none() {
+            return Err(Error::Usage {
+                message: "the contact sheet of \"--neighbours\" needs the training pictures".to_string(),
+                hint: Some(
+                    "--data DIR, the data that the model was trained on; or --no-heatmap for the numbers alone"
+                        .to_string(),
+                ),
+            });
+        }
+        let files = match &self.data {
+            Some(data) if asked => Some(self.support_files(model, data)?),
+            _ => None,
+        };
+        let palette = model.settings.explain.palette;
+        Ok(Reader { neighbours: self.neighbours, words: self.words, model, files, draw, palette })
+    }
+
+    /// The files of the support pictures, by row.
+    fn support_files(&self, model: &BagOfWords, data: &Path) -> Result<Vec<PathBuf>, Error> {
+        let known = Dataset::split_names(data, self.layout)?;
+        let split = known.contains(&model.training.split).then_some(model.training.split.as_str());
+        let dataset = Dataset::open(data, split, self.layout)?;
+        let by_id: HashMap<&str, PathBuf> =
+            dataset.pictures.iter().map(|entry| (entry.id.as_str(), dataset.file(entry))).collect();
+        let file = |id: &String| {
+            by_id.get(id.as_str()).cloned().ok_or_else(|| Error::Usage {
+                message: format!("\"{}\" does not hold the training picture \"{id}\"", data.display()),
+                hint: Some("--data must be the data that the model was trained on".to_string()),
+            })
+        };
+        model.training.support_pictures.iter().map(file).collect()
+    }
+}
+
+impl Reader<'_> {
+    /// Gathers what was asked for and writes its contact sheets; their names go to `files`.
+    pub fn read(&self, seen: &Seen<'_>, place: &Place<'_>, files: &mut Files) -> Result<Found, Error> {
+        let neighbours = self.neighbours.map(|count| self.read_neighbours(seen, place, count, files)).transpose()?;
+        let words = self.words.map(|count| self.read_words(seen, place, count, files)).transpose()?;
+        Ok(Found { neighbours, words })
+    }
+
+    fn read_neighbours(
+        &self,
+        seen: &Seen<'_>,
+        place: &Place<'_>,
+        count: usize,
+        files: &mut Files,
+    ) -> Result<FoundNeighbours, Error> {
+        let neighbours = seen.neighbours(place.query, count);
+        let training = &self.model.training;
+        let found = |neighbour: &Neighbour| FoundNeighbour {
+            picture: training.support_pictures[neighbour.row].clone(),
+            label: self.model.labels[(place.query.category, neighbour.row)],
+            contribution: neighbour.contribution,
+        };
+        if self.draw
+            && let Some(support) = &self.files
+        {
+            let total = neighbours.score() - neighbours.bias;
+            let mut rows = vec![
+                self.own_row(place, format!("score {:+.4}, of it bias {:+.4}", neighbours.score(), neighbours.bias))?,
+            ];
+            for (heading, list) in
+                [("speaking for", &neighbours.speaking_for), ("speaking against", &neighbours.speaking_against)]
+            {
+                for (number, neighbour) in list.iter().enumerate() {
+                    let heading = if number == 0 { heading.to_string() } else { String::new() };
+                    let cells = self.neighbour_cells(seen, place, neighbour, &support[neighbour.row], total)?;
+                    rows.push((heading, cells));
+                }
+            }
+            let shown = neighbours.speaking_for.len() + neighbours.speaking_against.len();
+            let rest = format!("{shown} shown; the other {} together {:+.4}", neighbours.others, neighbours.rest);
+            rows.push((rest, Vec::new()));
+            self.write(place, "neighbours", Sheet { title: place.title.clone(), rows }, files)?;
+        }
+        Ok(FoundNeighbours {
+            speaking_for: neighbours.speaking_for.iter().map(found).collect(),
+            speaking_against: neighbours.speaking_against.iter().map(found).collect(),
+            rest: neighbours.rest,
+            others: neighbours.others,
+            bias: neighbours.bias,
+            score: neighbours.score(),
+        })
+    }
+
+    /// The explained picture alone.
+    fn own_row(&self, place: &Place<'_>, caption: String) -> Result<(String, Vec<Cell>), Error> {
+        let picture = fitted(&place.picture.rgb8(), CELL.0, CELL.1);
+        Ok((String::new(), vec![Cell::new(picture, [caption])]))
+    }
+
+    /// The training picture, and where the kernels are sums the pixels of both that answer each other.
+    fn neighbour_cells(
+        &self,
+        seen: &Seen<'_>,
+        place: &Place<'_>,
+        neighbour: &Neighbour,
+        file: &Path,
+        total: f64,
+    ) -> Result<Vec<Cell>, Error> {
+        let training = Picture::open(file, &decode_options(&self.model.settings))?;
+        let percent = 100.0 * neighbour.contribution / total;
+        let label = self.model.labels[(place.query.category, neighbour.row)];
+        let name = &self.model.training.support_pictures[neighbour.row];
+        let kind = match label {
+            1 => "of the category",
+            -1 => "not of the category",
+            _ => "difficult",
+        };
+        let captions =
+            [format!("{name} ({kind})"), format!("{:+.4}, {percent:+.1} % of score − bias", neighbour.contribution)];
+        let mut cells = vec![Cell::new(fitted(&training.rgb8(), CELL.0, CELL.1), captions)];
+        if let Some(own) = seen.spoken_for(place.query, neighbour.row) {
+            let failed = |source| Error::Explain { path: file.to_path_buf(), source };
+            let other = self.model.look(&training, false).map_err(failed)?;
+            if let Some(answer) = seen.answering(place.query, neighbour.row, &other) {
+                cells.push(Cell::new(self.overlay(&training, &answer)?, ["its pixels that answer".to_string()]));
+                let way = if neighbour.contribution > 0.0 { "for" } else { "against" };
+                cells.push(Cell::new(self.overlay(place.picture, &own)?, [format!("the pixels it speaks {way}")]));
+            }
+        }
+        Ok(cells)
+    }
+
+    fn read_words(
+        &self,
+        seen: &Seen<'_>,
+        place: &Place<'_>,
+        count: usize,
+        files: &mut Files,
+    ) -> Result<FoundWords, Error> {
+        let failed = |source| Error::Explain { path: PathBuf::from(&place.title), source };
+        let split = seen.split(place.query).map_err(failed)?;
+        let words = split.words();
+        let sum: f64 = words.iter().map(|word| word.relevance).sum();
+        let shown = &words[..count.min(words.len())];
+        if self.draw {
+            let mut rows = vec![self.own_row(place, format!("sum over all {} words {sum:+.4}", words.len()))?];
+            let cell = |word: &crate::bow::evidence::Word| -> Result<Cell, Error> {
+                let map = split.word_map(word);
+                let name = if self.model.channels.len() > 1 {
+                    format!("channel {}, word {}", word.channel, word.word)
+                } else {
+                    format!("word {}", word.word)
+                };
+                let note = if word.present { String::new() } else { ", not in the picture".to_string() };
+                Ok(Cell::new(self.overlay(place.picture, &map)?, [name, format!("{:+.5}{note}", word.relevance)]))
+            };
+            for four in shown.chunks(4) {
+                rows.push((String::new(), four.iter().map(cell).collect::<Result<_, _>>()?));
+            }
+            self.write(place, "words", Sheet { title: place.title.clone(), rows }, files)?;
+        }
+        let found = |word: &crate::bow::evidence::Word| FoundWord {
+            channel: word.channel,
+            word: word.word,
+            relevance: word.relevance,
+            present: word.present,
+        };
+        let rest = words.iter().skip(count).map(|word| word.relevance).sum();
+        Ok(FoundWords { words: shown.iter().map(found).collect(), rest, others: words.len() - shown.len(), sum })
+    }
+
+    /// A part's map over its picture, at its own scale.
+    fn overlay(&self, picture: &Picture, part: &PartMap) -> Result<RgbImage, Error> {
+        let map: &Array2<f64> = &part.relevance;
+        let scale = largest_magnitude(map.view());
+        let image = render(Panel::Overlay, picture, map.view(), scale, self.palette).map_err(FilesError::from)?;
+        Ok(fitted(&image, CELL.0, CELL.1))
+    }
+
+    fn write(&self, place: &Place<'_>, kind: &str, sheet: Sheet, files: &mut Files) -> Result<(), Error> {
+        let file = format!("{}.{kind}.png", place.base);
+        let notes = [("bowsight:scale", "each map's own largest magnitude".to_string())];
+        write_png(&place.out.join(&file), &sheet.render(), &notes).map_err(FilesError::from)?;
+        files.insert(kind.to_string(), file);
+        Ok(())
+    }
+}
+
+impl Found {
+    /// The lines that are printed.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(neighbours) = &self.neighbours {
+            let total = neighbours.score - neighbours.bias;
+            text.push_str("  training pictures that speak\n");
+            for neighbour in neighbours.speaking_for.iter().chain(&neighbours.speaking_against) {
+                text.push_str(&format!(
+                    "    {:+.6}  {:+6.1} %  {} ({:+})\n",
+                    neighbour.contribution,
+                    100.0 * neighbour.contribution / total,
+                    neighbour.picture,
+                    neighbour.label
+                ));
+            }
+            text.push_str(&format!(
+                "    {:+.6}  {:+6.1} %  the other {}\n    {:+.6}            bias\n    {:+.6}            the score: their sum\n",
+                neighbours.rest,
+                100.0 * neighbours.rest / total,
+                neighbours.others,
+                neighbours.bias,
+                neighbours.score
+            ));
+        }
+        if let Some(words) = &self.words {
+            text.push_str("  words that speak\n");
+            for word in &words.words {
+                let note = if word.present { "" } else { ", not in the picture: everywhere alike" };
+                text.push_str(&format!(
+                    "    {:+.6}  channel {}, word {}{note}\n",
+                    word.relevance, word.channel, word.word
+                ));
+            }
+            text.push_str(&format!(
+                "    {:+.6}  the other {}\n    {:+.6}  all words\n",
+                words.rest, words.others, words.sum
+            ));
+        }
+        text
+    }
+}
