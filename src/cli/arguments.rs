@@ -186,6 +186,9 @@ pub(crate) struct Configuring {
     /// Window of dense SIFT: flat, gaussian
     #[arg(long, value_name = "KIND")]
     pub window: Option<String>,
+    /// Weights of the channels: given, uniform, aligned, mkl
+    #[arg(long, value_name = "KIND")]
+    pub weights: Option<String>,
     /// C of the SVM: a number, or "validate"
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub c: Option<String>,
@@ -218,6 +221,7 @@ impl Configuring {
         text("channel.kernel.kind", &self.kernel);
         text("channel.descriptor.zero", &self.zero);
         text("channel.descriptor.window", &self.window);
+        text("combination.weights", &self.weights);
         text("svm.class_weight", &self.class_weight);
         if let Some(c) = &self.c {
             match c.parse::<f64>() {

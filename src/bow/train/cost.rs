@@ -28,8 +28,8 @@ pub(super) fn choose_cost(
     validate: &Part,
     progress: &dyn Progress,
 ) -> Result<(Vec<f64>, Validation), TrainError> {
-    let categories = fit.labels.first().map_or(0, Vec::len);
-    let kernels = ScaledKernels::new(settings, sums, &fit.rows)?;
+    let categories = fit.categories();
+    let kernels = ScaledKernels::new(settings, sums, fit, progress)?;
     let matrix = kernels.combine(&fit.rows, &fit.rows);
     let across = kernels.combine(&validate.rows, &fit.rows);
     let grid = cost_grid();

@@ -38,6 +38,13 @@ pub(super) struct Part {
     pub(super) labels: Vec<Vec<i8>>,
 }
 
+impl Part {
+    /// Number of categories; 0 without pictures.
+    pub(super) fn categories(&self) -> usize {
+        self.labels.first().map_or(0, Vec::len)
+    }
+}
+
 pub(super) struct Splits {
     pub(super) fit_final: Part,
     pub(super) validation: Option<(Part, Part)>,

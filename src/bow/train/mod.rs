@@ -5,6 +5,7 @@ mod cost;
 mod histograms;
 mod kernels;
 mod sample;
+mod weights;
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -163,7 +164,7 @@ pub fn train(
         }
     }
     let rows = &splits.fit_final.rows;
-    let kernels = ScaledKernels::new(settings, &sums, rows)?;
+    let kernels = ScaledKernels::new(settings, &sums, &splits.fit_final, progress)?;
     let matrix = kernels.combine(rows, rows);
     progress.begin("classifiers", categories.len());
     let fits: Vec<CategoryFit> = (0..categories.len())
