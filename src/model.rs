@@ -10,6 +10,14 @@ pub enum ModelError {
     /// The account did not balance: a fault of the program.
     #[error(transparent)]
     NotConserved(#[from] crate::ledger::NotConserved),
+    /// The model cannot do what was asked.
+    #[error("unsupported: {what} of a model whose {because}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+        /// What stands against it.
+        because: &'static str,
+    },
     /// The picture holds no local feature.
     #[error(
         "no local features: {width}×{height} is smaller than the {smallest}×{smallest} pixels that the smallest one needs"
@@ -44,6 +52,6 @@ pub trait Forward {
     /// Carries a score back to the pixels.
     ///
     /// # Errors
-    /// [`ModelError::NotConserved`] when the shares don't add up.
+    /// [`ModelError::Unsupported`] for what the model can't do, [`ModelError::NotConserved`] when the shares don't add up.
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError>;
 }

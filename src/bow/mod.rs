@@ -14,6 +14,7 @@ pub mod model_file;
 pub mod score;
 pub mod trace_file;
 pub mod train;
+pub mod twins;
 pub mod words;
 
 use ndarray::{Array2, ArrayView1};
@@ -24,9 +25,10 @@ use crate::ledger::Ledger;
 use crate::model::{Forward, Model, ModelError};
 use crate::picture::Picture;
 use channel::{Encoded, Encoder};
-use config::Settings;
+use config::{Settings, Twins};
 use features::support;
 use score::kernel::Kernel;
+use twins::{Both, TrainingPicture};
 
 /// A trained Bag-of-Words classifier.
 pub struct BagOfWords {
@@ -97,14 +99,14 @@ pub struct TrainingRecord {
     pub data_digest: String,
     /// The split trained on.
     pub split: String,
-    /// Ids of the training pictures, in order.
+    /// Ids of the training pictures, in order; with mirror twins each stands for two, itself and its twin.
     pub pictures: Vec<String>,
     /// Ids of pictures that could not be used.
     pub left_out: Vec<String>,
     /// Categories in row order.
     pub categories: Vec<String>,
-    /// Ids of the support pictures in row order.
-    pub support_pictures: Vec<String>,
+    /// The support pictures in row order.
+    pub support_pictures: Vec<TrainingPicture>,
     /// How C was chosen, where it was.
     pub validation: Option<Validation>,
     /// How each vocabulary's iteration went, a channel each.
@@ -170,6 +172,11 @@ pub struct SolverRecord {
 }
 
 impl BagOfWords {
+    /// Number of training pictures, mirror twins included.
+    pub fn training_pictures(&self) -> usize {
+        self.training.pictures.len() * if self.settings.picture.twins == Twins::None { 1 } else { 2 }
+    }
+
     /// f of every category from the channels' histograms.
     fn scores_of(&self, encoded: &[Encoded]) -> Vec<f64> {
         let mut kernel = vec![0.0; self.dual.ncols()];
@@ -184,12 +191,8 @@ impl BagOfWords {
     }
 }
 
-impl Model for BagOfWords {
-    fn categories(&self) -> &[String] {
-        &self.training.categories
-    }
-
-    fn forward(&self, picture: &Picture, keep_descriptors: bool) -> Result<Box<dyn Forward + '_>, ModelError> {
+impl BagOfWords {
+    fn see(&self, picture: &Picture, keep_descriptors: bool) -> Result<Seen<'_>, ModelError> {
         let families = || self.channels.iter().map(|channel| channel.encoder.family());
         if families().all(|family| family.grid(picture.width(), picture.height()).is_empty()) {
             return Err(ModelError::TooSmall {
@@ -202,7 +205,21 @@ impl Model for BagOfWords {
             self.channels.iter().map(|channel| channel.encoder.encode(picture, keep_descriptors)).collect();
         let scores = self.scores_of(&encoded);
         let image = keep_descriptors.then(|| picture.rgb8());
-        Ok(Box::new(Seen { model: self, width: picture.width(), height: picture.height(), encoded, scores, image }))
+        Ok(Seen { model: self, width: picture.width(), height: picture.height(), encoded, scores, image })
+    }
+}
+
+impl Model for BagOfWords {
+    fn categories(&self) -> &[String] {
+        &self.training.categories
+    }
+
+    fn forward(&self, picture: &Picture, keep_descriptors: bool) -> Result<Box<dyn Forward + '_>, ModelError> {
+        let seen = Box::new(self.see(picture, keep_descriptors)?);
+        Ok(match self.settings.picture.twins {
+            Twins::None | Twins::Train => seen,
+            Twins::Test => Box::new(Both::new(seen, Box::new(self.see(&picture.mirrored(), keep_descriptors)?))),
+        })
     }
 }
 

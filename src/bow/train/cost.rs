@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::TrainError;
 use super::classifiers::fit_category;
-use super::histograms::Part;
+use super::histograms::{Part, Scored};
 use super::kernels::ScaledKernels;
 use crate::bow::config::Settings;
 use crate::bow::{GridPoint, Validation};
@@ -25,13 +25,13 @@ pub(super) fn choose_cost(
     settings: &Settings,
     sums: &[Array2<f32>],
     fit: &Part,
-    validate: &Part,
+    validate: &Scored,
     progress: &dyn Progress,
 ) -> Result<(Vec<f64>, Validation), TrainError> {
     let categories = fit.categories();
     let kernels = ScaledKernels::new(settings, sums, fit, progress)?;
     let matrix = kernels.combine(&fit.rows, &fit.rows);
-    let across = kernels.combine(&validate.rows, &fit.rows);
+    let across: Vec<Array2<f32>> = validate.looks.iter().map(|rows| kernels.combine(rows, &fit.rows)).collect();
     let grid = cost_grid();
     progress.begin("choosing C", categories);
     let curves: Vec<Vec<Option<f64>>> = (0..categories)
@@ -47,7 +47,10 @@ pub(super) fn choose_cost(
                         return None;
                     }
                     let fitted = fit_category(settings, matrix.view(), &fit.labels, category, c, start.as_deref());
-                    let scores: Vec<f64> = across.rows().into_iter().map(|row| fitted.solution.score(row)).collect();
+                    let score = |i: usize| {
+                        across.iter().map(|look| fitted.solution.score(look.row(i))).sum::<f64>() / across.len() as f64
+                    };
+                    let scores: Vec<f64> = (0..truth.len()).map(score).collect();
                     start = Some(fitted.solution.dual);
                     average_precision(&scores, &truth).map(|ap| ap.voc2010)
                 })

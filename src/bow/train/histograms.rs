@@ -1,4 +1,4 @@
-//! Training step 2: the histograms of every picture that training looks at.
+//! Training step 2: the histograms of every picture that training looks at, and of their mirror twins.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::{LeftOut, TrainingData, decode_options};
 use crate::bow::channel::Encoder;
-use crate::bow::config::Settings;
+use crate::bow::config::{Settings, Twins};
+use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
 use crate::picture::Picture;
 use crate::progress::Progress;
@@ -30,10 +31,11 @@ impl<'a> Pool<'a> {
     }
 }
 
-/// The pictures of one split among the usable ones of the pool: rows of the Gram matrix, and their labels.
+/// Training pictures: those of one split among the usable ones of the pool, each followed by its twin where there are twins.
 pub(super) struct Part {
     pub(super) name: String,
-    pub(super) ids: Vec<String>,
+    pub(super) pictures: Vec<TrainingPicture>,
+    /// Rows of the Gram matrix.
     pub(super) rows: Vec<usize>,
     pub(super) labels: Vec<Vec<i8>>,
 }
@@ -45,53 +47,94 @@ impl Part {
     }
 }
 
+/// Pictures that are scored: those of one split among the usable ones of the pool.
+pub(super) struct Scored {
+    pub(super) name: String,
+    /// A picture's score is the mean over these rows of the Gram matrix: its own, and its twin's where scores are means over both.
+    pub(super) looks: Vec<Vec<usize>>,
+    pub(super) labels: Vec<Vec<i8>>,
+}
+
 pub(super) struct Splits {
     pub(super) fit_final: Part,
-    pub(super) validation: Option<(Part, Part)>,
+    pub(super) validation: Option<(Part, Scored)>,
 }
 
 impl Splits {
-    pub(super) fn new(data: &TrainingData, usable: &BTreeMap<String, usize>) -> Self {
+    pub(super) fn new(data: &TrainingData, twins: Twins, usable: &Rows) -> Self {
         let part = |dataset: &Dataset| {
-            let mut part = Part { name: dataset.split.clone(), ids: Vec::new(), rows: Vec::new(), labels: Vec::new() };
-            for entry in &dataset.pictures {
-                if let Some(&row) = usable.get(&entry.path) {
-                    part.ids.push(entry.id.clone());
-                    part.rows.push(row);
+            let (name, pictures, rows, labels) = (dataset.split.clone(), Vec::new(), Vec::new(), Vec::new());
+            let mut part = Part { name, pictures, rows, labels };
+            for (entry, row) in usable.of(dataset) {
+                for mirrored in sides(twins) {
+                    part.pictures.push(TrainingPicture::new(&entry.id, *mirrored));
+                    part.rows.push(row + usize::from(*mirrored));
                     part.labels.push(entry.labels.clone());
                 }
             }
             part
         };
+        let scored = |dataset: &Dataset| {
+            let (rows, labels): (Vec<usize>, Vec<Vec<i8>>) =
+                usable.of(dataset).map(|(entry, row)| (row, entry.labels.clone())).unzip();
+            let mut looks = vec![rows];
+            if twins == Twins::Test {
+                looks.push(looks[0].iter().map(|row| row + 1).collect());
+            }
+            Scored { name: dataset.split.clone(), looks, labels }
+        };
         Self {
             fit_final: part(&data.split),
-            validation: data.validation.as_ref().map(|(fit, validate)| (part(fit), part(validate))),
+            validation: data.validation.as_ref().map(|(fit, validate)| (part(fit), scored(validate))),
         }
     }
 }
 
-/// Histograms of every usable picture of the pool, a matrix a channel; path → row; and the unusable ones.
+/// How every picture enters: as it is, and mirrored.
+fn sides(twins: Twins) -> &'static [bool] {
+    match twins {
+        Twins::None => &[false],
+        Twins::Train | Twins::Test => &[false, true],
+    }
+}
+
+/// Rows of the Gram matrix by the usable pictures' paths; a twin's row follows its picture's.
+pub(super) struct Rows(BTreeMap<String, usize>);
+
+impl Rows {
+    /// The usable pictures of a data set, in its order.
+    fn of<'a>(&'a self, dataset: &'a Dataset) -> impl Iterator<Item = (&'a Entry, usize)> {
+        dataset.pictures.iter().filter_map(|entry| Some((entry, *self.0.get(&entry.path)?)))
+    }
+}
+
+/// Histograms of every usable picture of the pool and of its twin, a matrix a channel; their rows; and the unusable pictures.
 pub(super) fn encode_pool(
     settings: &Settings,
     encoders: &[Encoder],
     pool: &Pool<'_>,
     progress: &dyn Progress,
-) -> (BTreeMap<String, usize>, Vec<Array2<f32>>, Vec<LeftOut>) {
+) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
     let options = decode_options(settings);
     progress.begin("histograms", pool.entries.len());
-    let encoded: Vec<Result<Vec<Vec<f32>>, String>> = pool
+    let encode = |picture: &Picture| -> Result<Vec<Vec<f32>>, String> {
+        let encoded: Vec<_> = encoders.iter().map(|encoder| encoder.encode(picture, false)).collect();
+        if encoded.iter().all(|channel| channel.grid.is_empty()) {
+            let (width, height) = (picture.width(), picture.height());
+            return Err(format!("no local features: {width}×{height} is too small"));
+        }
+        Ok(encoded.into_iter().map(|channel| channel.histogram).collect())
+    };
+    let sides = sides(settings.picture.twins);
+    let encoded: Vec<Result<Vec<Vec<Vec<f32>>>, String>> = pool
         .entries
         .par_iter()
         .map(|entry| {
             let result = Picture::open(&pool.dataset.file(entry), &options)
                 .map_err(|error| crate::error::chain(&error))
                 .and_then(|picture| {
-                    let encoded: Vec<_> = encoders.iter().map(|encoder| encoder.encode(&picture, false)).collect();
-                    if encoded.iter().all(|channel| channel.grid.is_empty()) {
-                        let (width, height) = (picture.width(), picture.height());
-                        return Err(format!("no local features: {width}×{height} is too small"));
-                    }
-                    Ok(encoded.into_iter().map(|channel| channel.histogram).collect())
+                    let side = |&mirrored| if mirrored { encode(&picture.mirrored()) } else { encode(&picture) };
+                    sides.iter().map(side).collect()
                 });
             progress.step();
             result
@@ -99,14 +142,18 @@ pub(super) fn encode_pool(
         .collect();
     progress.end();
     let mut usable = BTreeMap::new();
+    let mut count = 0;
     let mut left_out = Vec::new();
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); encoders.len()];
     for (entry, result) in pool.entries.iter().zip(encoded) {
         match result {
-            Ok(histograms) => {
-                usable.insert(entry.path.clone(), usable.len());
-                for (channel, histogram) in rows.iter_mut().zip(histograms) {
-                    channel.extend(histogram);
+            Ok(sides) => {
+                usable.insert(entry.path.clone(), count);
+                count += sides.len();
+                for histograms in sides {
+                    for (channel, histogram) in rows.iter_mut().zip(histograms) {
+                        channel.extend(histogram);
+                    }
                 }
             }
             Err(reason) => {
@@ -119,8 +166,8 @@ pub(super) fn encode_pool(
         .into_iter()
         .zip(encoders)
         .map(|(values, encoder)| {
-            Array2::from_shape_vec((usable.len(), encoder.config.dimensions()), values).unwrap_or_default()
+            Array2::from_shape_vec((count, encoder.config.dimensions()), values).unwrap_or_default()
         })
         .collect();
-    (usable, matrices, left_out)
+    (Rows(usable), matrices, left_out)
 }

@@ -122,7 +122,7 @@ pub fn train(
         })
         .collect();
     let (usable, histograms, left_out) = encode_pool(settings, &encoders, &pool, progress);
-    let splits = Splits::new(data, &usable);
+    let splits = Splits::new(data, settings.picture.twins, &usable);
     if splits.fit_final.rows.is_empty() {
         return Err(TrainError::NoPictures { split: data.split.split.clone(), pictures: data.split.pictures.len() });
     }
@@ -179,15 +179,16 @@ pub fn train(
 
     let part = &splits.fit_final;
     let support = support_pictures(&fits, part.rows.len());
+    let originals = part.pictures.iter().filter(|picture| !picture.is_mirrored());
     let training = TrainingRecord {
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: settings.seed,
         data_digest,
         split: data.split.split.clone(),
-        pictures: part.ids.clone(),
+        pictures: originals.map(|picture| picture.id().to_string()).collect(),
         left_out: left_out.iter().map(|picture| picture.id.clone()).collect(),
         categories: categories.clone(),
-        support_pictures: support.iter().map(|&i| part.ids[i].clone()).collect(),
+        support_pictures: support.iter().map(|&i| part.pictures[i].clone()).collect(),
         validation,
         vocabularies: records,
         solvers: categories.iter().zip(&fits).map(|(category, fit)| fit.record(category)).collect(),

@@ -43,12 +43,12 @@ pub(super) fn weights(
         ChannelWeights::Mkl => mkl(settings, kernels, fit, progress),
     };
     let total: f64 = found.iter().sum();
-    // Written so that NaN fails.
-    if !(total > 0.0) {
-        progress.warn("no channel's kernel has anything to do with the labels: all channels weigh the same");
-        return Some(uniform);
+    // NaN is not above 0 either.
+    if total > 0.0 {
+        return Some(found.iter().map(|beta| beta / total).collect());
     }
-    Some(found.iter().map(|beta| beta / total).collect())
+    progress.warn("no channel's kernel has anything to do with the labels: all channels weigh the same");
+    Some(uniform)
 }
 
 fn aligned(kernels: &ScaledKernels<'_>, fit: &Part) -> Vec<f64> {
@@ -152,6 +152,7 @@ mod tests {
     use crate::bow::score::gram::variance;
     use crate::bow::score::svm::{Problem, solve};
     use crate::bow::train::kernels::ScaledKernel;
+    use crate::bow::twins::TrainingPicture;
     use crate::numeric::random::stream;
     use crate::progress::Silent;
     use ndarray::Array2;
@@ -163,7 +164,7 @@ mod tests {
         let labels = (0..PICTURES).map(|i| vec![if i % 3 == 0 { 1 } else { -1 }, if i % 5 < 2 { 1 } else { -1 }]);
         Part {
             name: "part".into(),
-            ids: (0..PICTURES).map(|i| i.to_string()).collect(),
+            pictures: (0..PICTURES).map(|i| TrainingPicture::new(i.to_string(), false)).collect(),
             rows: (0..PICTURES).collect(),
             labels: labels.collect(),
         }
@@ -190,8 +191,8 @@ mod tests {
     }
 
     fn settings(weights: ChannelWeights, channels: usize, norm: f64) -> Settings {
-        let mut configuration = Configuration::default();
-        configuration.channel = vec![ChannelConfig::default(); channels];
+        let channel = vec![ChannelConfig::default(); channels];
+        let mut configuration = Configuration { channel, ..Configuration::default() };
         configuration.combination.weights = weights;
         configuration.combination.norm = norm;
         configuration.svm.tolerance = 1e-8;
