@@ -65,6 +65,14 @@ pub struct Window {
     pub ledger: Ledger,
 }
 
+impl Window {
+    /// The window where it lies in the mirror image of a picture of this `width`.
+    pub fn mirrored(self, width: u32) -> Self {
+        let Rectangle { x0, x1, .. } = self.rectangle;
+        Self { rectangle: Rectangle { x0: width - x1, x1: width - x0, ..self.rectangle }, ..self }
+    }
+}
+
 /// Which categories of a picture are explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {

@@ -18,6 +18,14 @@ pub enum ModelError {
         /// What was tried.
         source: crate::numeric::root::NoRoot,
     },
+    /// The model cannot do what was asked.
+    #[error("unsupported: {what} of a model whose {because}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+        /// What stands against it.
+        because: &'static str,
+    },
     /// The picture holds no local feature.
     #[error(
         "no local features: {width}×{height} is smaller than the {smallest}×{smallest} pixels that the smallest one needs"
@@ -52,6 +60,7 @@ pub trait Forward {
     /// Carries a score back to the pixels.
     ///
     /// # Errors
-    /// [`ModelError::NotConserved`] when the shares don't add up, [`ModelError::NoRoot`] when a Taylor expansion is asked for and impossible.
+    /// [`ModelError::Unsupported`] for what the model can't do, [`ModelError::NotConserved`] when the shares don't add up, [`ModelError::NoRoot`]
+    /// when a Taylor expansion is asked for and impossible.
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError>;
 }

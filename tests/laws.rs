@@ -3,17 +3,18 @@
 use std::sync::LazyLock;
 
 use bowsight::bow::channel::{Encoded, Encoder};
-use bowsight::bow::config::{ChannelConfig, Configuration, ExplainConfig, Settings};
+use bowsight::bow::config::{ChannelConfig, Configuration, ExplainConfig, Settings, Twins};
 use bowsight::bow::score::kernel::{Kernel, KernelKind};
 use bowsight::bow::score::svm::Report;
 use bowsight::bow::score::{Decomposition, Roots};
+use bowsight::bow::twins::TrainingPicture;
 use bowsight::bow::words::mapping::MappingKind;
 use bowsight::bow::words::nearest::NearestWords;
 use bowsight::bow::words::pooling::PoolingKind;
 use bowsight::bow::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord};
 use bowsight::explanation::{BiasMode, Explanation, Query};
 use bowsight::ledger::TOLERANCE;
-use bowsight::model::{Forward, Model};
+use bowsight::model::{Forward, Model, ModelError};
 use bowsight::numeric::random::stream;
 use bowsight::picture::Picture;
 use bowsight::picture::tiles::Tiles;
@@ -134,7 +135,7 @@ fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
             pictures: ids.clone(),
             left_out: Vec::new(),
             categories: names.clone(),
-            support_pictures: ids,
+            support_pictures: ids.iter().map(|id| TrainingPicture::new(id, false)).collect(),
             validation: None,
             vocabularies: Vec::new(),
             solvers: names.iter().map(solver).collect(),
@@ -262,6 +263,30 @@ proptest! {
         let (a, b) = (explain(&model, &picture, query(0)), explain(&model, &picture, query(1)));
         let both = explain(&model, &picture, Query { against: Some(1), ..query(0) });
         prop_assert!(close(&both.relevance, &(&a.relevance - &b.relevance), 1e-9));
+    }
+
+    /// Where scores are means over mirror twins, score and map are the means of both, conserved, and a mirrored picture has the same score and
+    /// the mirrored map.
+    #[test]
+    fn mirror_twins_share_score_and_map(recipe in any_recipe(), category in 0..CATEGORIES, sink in proptest::bool::ANY) {
+        let (mut model, picture) = recipe.make();
+        let bias = if sink { BiasMode::Sink } else { BiasMode::Spread };
+        let asked = Query { bias, ..query(category) };
+        let alone = [&picture, &picture.mirrored()].map(|picture| explain(&model, picture, asked));
+        let mut configuration = (*model.settings).clone();
+        configuration.picture.twins = Twins::Test;
+        model.settings = configuration.check().unwrap();
+        let together = [&picture, &picture.mirrored()].map(|picture| explain(&model, picture, asked));
+        prop_assert_eq!(together[0].score, (alone[0].score + alone[1].score) / 2.0);
+        let turned = alone[1].relevance.slice(ndarray::s![.., ..;-1]);
+        prop_assert!(close(&together[0].relevance, &((&alone[0].relevance + &turned) / 2.0), 1e-12));
+        prop_assert_eq!(together[0].ledger.bias_sink, (alone[0].ledger.bias_sink + alone[1].ledger.bias_sink) / 2.0);
+        prop_assert!(together[0].ledger.error.abs() <= TOLERANCE * together[0].score.abs().max(1.0));
+        prop_assert_eq!(together[1].score, together[0].score);
+        prop_assert_eq!(&together[1].relevance.slice(ndarray::s![.., ..;-1]), &together[0].relevance);
+        let refusal = model.forward(&picture, true).unwrap().explain(&Query { trace: true, ..asked }).unwrap_err();
+        let refused = matches!(refusal, ModelError::Unsupported { .. });
+        prop_assert!(refused, "{}", refusal);
     }
 
     /// Twice the coefficients and the bias, twice the relevance.

@@ -24,6 +24,8 @@ pub struct Configuration {
     pub seed: u64,
     /// The channels: each its own descriptor, vocabulary, mapping, pooling and kernel.
     pub channel: Vec<ChannelConfig>,
+    /// How the channels are combined.
+    pub combination: CombinationConfig,
     /// The classifier.
     pub svm: SvmConfig,
     /// What happens to pictures before anything else.
@@ -37,6 +39,7 @@ impl Default for Configuration {
         Self {
             seed: 0,
             channel: vec![ChannelConfig::default()],
+            combination: CombinationConfig::default(),
             svm: SvmConfig::default(),
             picture: PictureConfig::default(),
             explain: ExplainConfig::default(),
@@ -60,7 +63,7 @@ pub struct ChannelConfig {
     pub power: f64,
     /// How alike two histograms are.
     pub kernel: KernelConfig,
-    /// β before normalisation.
+    /// β before normalisation, where the weights are given.
     pub weight: f64,
 }
 
@@ -184,6 +187,36 @@ impl Default for KernelConfig {
 }
 
 crate::closed_set! {
+    /// Where the channels' weights β come from.
+    pub enum ChannelWeights as "channel weights" {
+        /// Each channel's `weight`.
+        Given = "given",
+        /// All alike.
+        Uniform = "uniform",
+        /// In proportion to the alignment of each channel's kernel to the labels.
+        Aligned = "aligned",
+        /// ℓp-norm multiple kernel learning.
+        Mkl = "mkl",
+    }
+}
+
+/// The combination of channels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CombinationConfig {
+    /// Where β comes from.
+    pub weights: ChannelWeights,
+    /// p of ℓp-norm multiple kernel learning: 1 leaves few channels, a large one makes them alike.
+    pub norm: f64,
+}
+
+impl Default for CombinationConfig {
+    fn default() -> Self {
+        Self { weights: ChannelWeights::Given, norm: 2.0 }
+    }
+}
+
+crate::closed_set! {
     /// How the classes' errors are weighed.
     pub enum ClassWeight as "class weight" {
         /// All alike.
@@ -266,12 +299,32 @@ impl Default for SvmConfig {
     }
 }
 
+crate::closed_set! {
+    /// Where pictures enter mirrored left–right too.
+    pub enum Twins as "mirror twins" {
+        /// Nowhere.
+        None = "none",
+        /// In training: each picture's mirror twin is a training picture of its own.
+        Train = "train",
+        /// In training, and a score is the mean over a picture and its twin.
+        Test = "test",
+    }
+}
+
 /// Preparation of pictures.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PictureConfig {
     /// Longer side in pixels at most; 0: as it is.
     pub max_side: usize,
+    /// Where pictures enter mirrored too.
+    pub twins: Twins,
+}
+
+impl Default for PictureConfig {
+    fn default() -> Self {
+        Self { max_side: 0, twins: Twins::None }
+    }
 }
 
 /// Tiles or none, as text: `"102/34"`, `""`.
@@ -379,6 +432,8 @@ impl Configuration {
         }
         let weight: f64 = self.channel.iter().map(|channel| channel.weight).sum();
         faults.require(weight.is_finite() && weight > 0.0, "channel.*.weight", "positive in sum", weight);
+        let norm = self.combination.norm;
+        faults.require((1.0..=64.0).contains(&norm), "combination.norm", "1 to 64", norm);
         if let Cost::Fixed(c) = self.svm.c {
             faults.require(c.is_finite() && c > 0.0, "svm.c", "\"validate\" or a positive number", c);
         }
@@ -491,8 +546,17 @@ mod tests {
         configuration.channel[0].descriptor.sizes = vec![4, 4];
         configuration.svm.c = Cost::Fixed(-1.0);
         configuration.svm.tolerance = f64::NAN;
+        configuration.combination.norm = 0.5;
         let text = configuration.check().unwrap_err().to_string();
-        for part in ["vocabulary.words\" must be 1 to 1000000, got 0", "sizes", "[4, 4]", "svm.c", "-1", "NaN"] {
+        for part in [
+            "vocabulary.words\" must be 1 to 1000000, got 0",
+            "sizes",
+            "[4, 4]",
+            "svm.c",
+            "-1",
+            "NaN",
+            "combination.norm",
+        ] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
     }

@@ -16,6 +16,7 @@ mod record;
 pub mod score;
 pub mod trace_file;
 pub mod train;
+pub mod twins;
 pub mod words;
 
 use ndarray::{Array2, ArrayView1};
@@ -28,11 +29,12 @@ use crate::ledger::Ledger;
 use crate::model::{Forward, Model, ModelError};
 use crate::picture::{Picture, tiles};
 use channel::{Encoded, Encoder, Features};
-use config::Settings;
+use config::{Settings, Twins};
 use features::support;
 pub use record::{GridPoint, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 use score::kernel::Kernel;
 use score::{Decision, Decomposed};
+use twins::Both;
 
 /// A trained Bag-of-Words classifier.
 pub struct BagOfWords {
@@ -93,6 +95,11 @@ impl FittedChannel {
 }
 
 impl BagOfWords {
+    /// Number of training pictures, mirror twins included.
+    pub fn training_pictures(&self) -> usize {
+        self.training.pictures.len() * if self.settings.picture.twins == Twins::None { 1 } else { 2 }
+    }
+
     /// Carries a picture forward as far as its scores; with `keep_descriptors` the descriptors are kept for a trace.
     ///
     /// # Errors
@@ -144,7 +151,11 @@ impl Model for BagOfWords {
     }
 
     fn forward(&self, picture: &Picture, keep_descriptors: bool) -> Result<Box<dyn Forward + '_>, ModelError> {
-        Ok(Box::new(self.look(picture, keep_descriptors)?))
+        let own = Box::new(self.look(picture, keep_descriptors)?);
+        Ok(match self.settings.picture.twins {
+            Twins::None | Twins::Train => own,
+            Twins::Test => Box::new(Both::new(own, Box::new(self.look(&picture.mirrored(), keep_descriptors)?))),
+        })
     }
 }
 

@@ -188,6 +188,10 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
         let encoder = Encoder::new(config.clone(), NearestWords::new(words), soft_variance);
         channels.push(FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta));
     }
+    let total: f64 = channels.iter().map(|channel| channel.beta).sum();
+    if (total - 1.0).abs() > 1e-9 {
+        return Err(mismatch("sum of the channels' \"beta\"", 1, total));
+    }
     Ok(BagOfWords { settings, training, channels, dual, bias, train_scores, labels })
 }
 

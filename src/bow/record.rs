@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::score::svm::Report;
+use super::twins::TrainingPicture;
 
 /// How a model was trained: what its file says beside the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,14 +16,14 @@ pub struct TrainingRecord {
     pub data_digest: String,
     /// The split trained on.
     pub split: String,
-    /// Ids of the training pictures, in order.
+    /// Ids of the training pictures, in order; with mirror twins each stands for two, itself and its twin.
     pub pictures: Vec<String>,
     /// Ids of pictures that could not be used.
     pub left_out: Vec<String>,
     /// Categories in row order.
     pub categories: Vec<String>,
-    /// Ids of the support pictures in row order.
-    pub support_pictures: Vec<String>,
+    /// The support pictures in row order.
+    pub support_pictures: Vec<TrainingPicture>,
     /// How C was chosen, where it was.
     pub validation: Option<Validation>,
     /// How each vocabulary's iteration went, a channel each.

@@ -224,6 +224,9 @@ pub(crate) struct Configuring {
     /// Window of dense SIFT: flat, gaussian
     #[arg(long, value_name = "KIND")]
     pub window: Option<String>,
+    /// Weights of the channels: given, uniform, aligned, mkl
+    #[arg(long, value_name = "KIND")]
+    pub weights: Option<String>,
     /// C of the SVM: a number, or "validate"
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub c: Option<String>,
@@ -233,6 +236,9 @@ pub(crate) struct Configuring {
     /// Longer side of the pictures in pixels at most; 0: as they are
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     pub max_side: Option<i64>,
+    /// Where pictures enter mirrored left–right too: none, train, test (in training, and scores are means over both)
+    #[arg(long, value_name = "WHERE")]
+    pub twins: Option<String>,
 }
 
 impl Configuring {
@@ -256,7 +262,9 @@ impl Configuring {
         text("channel.kernel.kind", &self.kernel);
         text("channel.descriptor.zero", &self.zero);
         text("channel.descriptor.window", &self.window);
+        text("combination.weights", &self.weights);
         text("svm.class_weight", &self.class_weight);
+        text("picture.twins", &self.twins);
         if let Some(c) = &self.c {
             match c.parse::<f64>() {
                 Ok(number) => draft.set("svm.c", number),

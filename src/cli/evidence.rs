@@ -9,7 +9,9 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::arguments::decode_options;
+use crate::bow::config::Twins;
 use crate::bow::evidence::{Neighbour, PartMap};
+use crate::bow::twins::TrainingPicture;
 use crate::bow::{BagOfWords, Seen};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
@@ -84,7 +86,7 @@ pub(crate) struct Reader<'a> {
     neighbours: Option<usize>,
     words: Option<usize>,
     model: &'a BagOfWords,
-    /// The files of the support pictures, by row; none without training data.
+    /// The files of the support pictures, by row; none without training data. A twin's is its picture's.
     files: Option<Vec<PathBuf>>,
     draw: bool,
     palette: Palette,
@@ -92,6 +94,7 @@ pub(crate) struct Reader<'a> {
 
 /// Where and about what evidence is gathered.
 pub(crate) struct Place<'a> {
+    pub path: &'a Path,
     pub picture: &'a Picture,
     pub query: &'a Query,
     pub out: &'a Path,
@@ -113,6 +116,11 @@ impl Evidence {
                 message: "\"--neighbours\" and \"--words\" speak of the whole picture, not of tiles".to_string(),
                 hint: Some("--tiles none".to_string()),
             });
+        }
+        if asked && model.settings.picture.twins == Twins::Test {
+            return Err(Error::usage(
+                "\"--neighbours\" and \"--words\" speak of one look at a picture, and this model's scores are means over mirror twins",
+            ));
         }
         if self.neighbours.is_some() && draw && self.data.is_none() {
             return Err(Error::Usage {
@@ -138,9 +146,9 @@ impl Evidence {
         let dataset = Dataset::open(data, split, self.layout)?;
         let by_id: HashMap<&str, PathBuf> =
             dataset.pictures.iter().map(|entry| (entry.id.as_str(), dataset.file(entry))).collect();
-        let file = |id: &String| {
-            by_id.get(id.as_str()).cloned().ok_or_else(|| Error::Usage {
-                message: format!("\"{}\" does not hold the training picture \"{id}\"", data.display()),
+        let file = |picture: &TrainingPicture| {
+            by_id.get(picture.id()).cloned().ok_or_else(|| Error::Usage {
+                message: format!("\"{}\" does not hold the training picture \"{}\"", data.display(), picture.id()),
                 hint: Some("--data must be the data that the model was trained on".to_string()),
             })
         };
@@ -150,9 +158,14 @@ impl Evidence {
 
 impl Reader<'_> {
     /// Gathers what was asked for and writes its contact sheets; their names go to `files`.
-    pub fn read(&self, seen: &Seen<'_>, place: &Place<'_>, files: &mut Files) -> Result<Found, Error> {
-        let neighbours = self.neighbours.map(|count| self.read_neighbours(seen, place, count, files)).transpose()?;
-        let words = self.words.map(|count| self.read_words(seen, place, count, files)).transpose()?;
+    pub fn read(&self, place: &Place<'_>, files: &mut Files) -> Result<Found, Error> {
+        if self.neighbours.is_none() && self.words.is_none() {
+            return Ok(Found::default());
+        }
+        let failed = |source| Error::Explain { path: place.path.to_path_buf(), source };
+        let seen = self.model.look(place.picture, false).map_err(failed)?;
+        let neighbours = self.neighbours.map(|count| self.read_neighbours(&seen, place, count, files)).transpose()?;
+        let words = self.words.map(|count| self.read_words(&seen, place, count, files)).transpose()?;
         Ok(Found { neighbours, words })
     }
 
@@ -166,7 +179,7 @@ impl Reader<'_> {
         let neighbours = seen.neighbours(place.query, count);
         let training = &self.model.training;
         let found = |neighbour: &Neighbour| FoundNeighbour {
-            picture: training.support_pictures[neighbour.row].clone(),
+            picture: training.support_pictures[neighbour.row].to_string(),
             label: self.model.labels[(place.query.category, neighbour.row)],
             contribution: neighbour.contribution,
         };
@@ -216,10 +229,11 @@ impl Reader<'_> {
         file: &Path,
         total: f64,
     ) -> Result<Vec<Cell>, Error> {
+        let name = &self.model.training.support_pictures[neighbour.row];
         let training = Picture::open(file, &decode_options(&self.model.settings))?;
+        let training = if name.is_mirrored() { training.mirrored() } else { training };
         let percent = 100.0 * neighbour.contribution / total;
         let label = self.model.labels[(place.query.category, neighbour.row)];
-        let name = &self.model.training.support_pictures[neighbour.row];
         let kind = match label {
             1 => "of the category",
             -1 => "not of the category",
@@ -247,7 +261,7 @@ impl Reader<'_> {
         count: usize,
         files: &mut Files,
     ) -> Result<FoundWords, Error> {
-        let failed = |source| Error::Explain { path: PathBuf::from(&place.title), source };
+        let failed = |source| Error::Explain { path: place.path.to_path_buf(), source };
         let split = seen.split(place.query).map_err(failed)?;
         let words = split.words();
         let sum: f64 = words.iter().map(|word| word.relevance).sum();

@@ -17,7 +17,7 @@ use crate::export::files::{Drawing, Files, WindowAccount};
 use crate::format::names::file_name;
 use crate::heatmap::{Panel, Scale, largest_magnitude};
 use crate::ledger::Ledger;
-use crate::model::{Forward, Model};
+use crate::model::Model;
 use crate::picture::{DecodeOptions, Picture};
 
 #[derive(Debug, Args)]
@@ -137,7 +137,7 @@ impl Job<'_> {
     fn explain(&self, path: &Path) -> Result<Vec<Explained>, Error> {
         let picture = Picture::open(path, &self.decode)?;
         let fail = |source| Error::Explain { path: path.to_path_buf(), source };
-        let seen = self.model.look(&picture, self.descriptors).map_err(fail)?;
+        let seen = self.model.forward(&picture, self.descriptors).map_err(fail)?;
         let mut explained = Vec::new();
         for category in self.selection.of(&[], seen.scores()) {
             let explanation = seen.explain(&Query { category, ..self.query }).map_err(fail)?;
@@ -163,8 +163,8 @@ impl Job<'_> {
             }
             let query = Query { category, ..self.query };
             let title = format!("{}: {name}", name_of(path));
-            let place = Place { picture: &picture, query: &query, out: self.out, base: &base, title };
-            let evidence = self.evidence.read(&seen, &place, &mut files)?;
+            let place = Place { path, picture: &picture, query: &query, out: self.out, base: &base, title };
+            let evidence = self.evidence.read(&place, &mut files)?;
             explained.push(Explained {
                 picture: path.display().to_string(),
                 category: name.clone(),

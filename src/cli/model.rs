@@ -80,7 +80,7 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
         "{}\ntrained by bowsight {} on {} pictures of \"{}\" ({} of them support vectors), seed {}\n",
         path.display(),
         training.version,
-        training.pictures.len(),
+        model.training_pictures(),
         training.split,
         training.support_pictures.len(),
         training.seed
@@ -178,7 +178,7 @@ fn histograms(
             let row = |i: usize| {
                 model.channels.iter().flat_map(|channel| channel.histograms().row(i).to_vec()).collect::<Vec<f32>>()
             };
-            let ids = model.training.support_pictures.clone();
+            let ids = model.training.support_pictures.iter().map(ToString::to_string).collect::<Vec<_>>();
             let rows = (0..ids.len()).map(row).collect();
             (ids, rows)
         }

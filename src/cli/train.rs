@@ -175,7 +175,7 @@ fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Re
     }
     text.push_str(&format!(
         "{} pictures, {} of them support vectors → {}\n",
-        training.pictures.len(),
+        model.training_pictures(),
         training.support_pictures.len(),
         path.display()
     ));

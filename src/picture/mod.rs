@@ -177,6 +177,19 @@ impl Picture {
         Array2::from_shape_vec((self.height, self.width), values).unwrap_or_default()
     }
 
+    /// The picture mirrored left–right.
+    pub fn mirrored(&self) -> Self {
+        fn rows<T: Copy>(samples: &[T], width: usize) -> Vec<T> {
+            let pixels = samples.as_chunks::<3>().0;
+            pixels.chunks_exact(width).flat_map(|row| row.iter().rev().flatten().copied()).collect()
+        }
+        let samples = match &self.samples {
+            Samples::Eight(samples) => Samples::Eight(rows(samples, self.width)),
+            Samples::Sixteen(samples) => Samples::Sixteen(rows(samples, self.width)),
+        };
+        Self { samples, ..*self }
+    }
+
     /// The part `[x0, x0 + width) × [y0, y0 + height)`.
     ///
     /// # Errors
@@ -211,6 +224,20 @@ mod tests {
         assert!((sixteen.grey()[(0, 0)] - expected).abs() < 1e-7);
         assert_eq!(sixteen.rgb8().get_pixel(0, 0).0, [7; 3]);
         assert_eq!(Picture::from_rgb16(1, 1, vec![65535, 0, 257]).unwrap().rgb8().get_pixel(0, 0).0, [255, 0, 1]);
+    }
+
+    #[test]
+    fn a_mirror_turns_columns_and_twice_is_the_picture() {
+        let eight = Picture::from_rgb8(3, 2, (0..18).collect()).unwrap();
+        let sixteen = Picture::from_rgb16(3, 2, (0..18).map(|v| v * 1000).collect()).unwrap();
+        for picture in [eight, sixteen] {
+            let mirrored = picture.mirrored();
+            for (x, y) in [(0, 0), (1, 0), (2, 1)] {
+                assert_eq!(mirrored.rgb8().get_pixel(x, y), picture.rgb8().get_pixel(2 - x, y));
+            }
+            assert_ne!(mirrored, picture);
+            assert_eq!(mirrored.mirrored(), picture);
+        }
     }
 
     #[test]

@@ -59,8 +59,9 @@ fn stored_scores_are_the_models_own() {
     use bowsight::model::Model;
     let model = model_file::load(model()).unwrap();
     let data = split("trainval");
-    for (row, id) in model.training.support_pictures.iter().enumerate().take(6) {
-        let entry = data.pictures.iter().find(|entry| entry.id == *id).unwrap();
+    for (row, support) in model.training.support_pictures.iter().enumerate().take(6) {
+        let id = support.id();
+        let entry = data.pictures.iter().find(|entry| entry.id == id).unwrap();
         let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
         let seen = model.forward(&picture, false).unwrap();
         for (category, score) in seen.scores().iter().enumerate() {
@@ -143,8 +144,8 @@ fn difficult_pictures_are_left_out_of_their_category_only() {
     let settings = small().check().unwrap();
     let (model, _) = train(&settings, &TrainingData { split: data.clone(), validation: None }, &Silent).unwrap();
     let mut seen = 0;
-    for (row, id) in model.training.support_pictures.iter().enumerate() {
-        if data.pictures.iter().take(4).any(|entry| entry.id == *id) {
+    for (row, support) in model.training.support_pictures.iter().enumerate() {
+        if data.pictures.iter().take(4).any(|entry| entry.id == support.id()) {
             assert_eq!((model.dual[(0, row)], model.labels[(0, row)]), (0.0, 0));
             seen += 1;
         }
@@ -152,6 +153,68 @@ fn difficult_pictures_are_left_out_of_their_category_only() {
     assert!(seen > 0, "none of them is a support picture of the other category: the test says nothing");
     let solver = &model.training.solvers[0];
     assert_eq!(solver.positives + solver.negatives, data.pictures.len() - 4);
+}
+
+/// With twins every picture and its mirror image are training pictures; the rows say which is which, and the scores are those of the model.
+#[test]
+fn mirror_twins_are_training_pictures_of_their_own() {
+    use bowsight::bow::config::Twins;
+    use bowsight::model::Model;
+    let mut configuration = small();
+    configuration.picture.twins = Twins::Train;
+    let data = TrainingData { split: split("trainval"), validation: Some((split("train"), split("val"))) };
+    let (model, _) = train(&configuration.clone().check().unwrap(), &data, &Silent).unwrap();
+    let pictures = data.split.pictures.len();
+    assert_eq!((model.training.pictures.len(), model.training_pictures()), (pictures, 2 * pictures));
+    for (category, solver) in model.training.solvers.iter().enumerate() {
+        assert_eq!((solver.positives, solver.negatives), {
+            let positives = 2 * data.split.positives(category);
+            (positives, 2 * pictures - positives)
+        });
+    }
+    let support = &model.training.support_pictures;
+    assert!(
+        support.iter().any(|picture| picture.is_mirrored()) && support.iter().any(|picture| !picture.is_mirrored())
+    );
+    let mut bytes = Vec::new();
+    model_file::to_container(&model).unwrap().write_to(&mut bytes).unwrap();
+    assert_eq!(model_file::from_bytes(&bytes).unwrap().training, model.training);
+    for (row, picture) in support.iter().enumerate() {
+        let entry = data.split.pictures.iter().find(|entry| entry.id == picture.id()).unwrap();
+        let own = bowsight::picture::Picture::open(&data.split.file(entry), &Default::default()).unwrap();
+        let image = if picture.is_mirrored() { own.mirrored() } else { own };
+        let histogram = model.channels[0].encoder.histogram(&image);
+        assert_eq!(model.channels[0].histograms().row(row).to_vec(), histogram, "{picture}");
+        assert_eq!(model.labels.column(row).to_vec(), entry.labels);
+        let seen = model.forward(&image, false).unwrap();
+        assert!((seen.scores()[0] - model.train_scores[(0, row)]).abs() < 1e-4, "{picture}");
+    }
+    // The words are learnt from the pictures as they are.
+    let (without, _) = train(&small().check().unwrap(), &data, &Silent).unwrap();
+    assert_eq!(without.channels[0].encoder.words.words(), model.channels[0].encoder.words.words());
+}
+
+/// C is validated on means over twins where scores are such means: the validated precision is that of the fitted model's scores.
+#[test]
+fn validation_scores_as_the_model_will() {
+    use bowsight::bow::config::Twins;
+    let mut precisions = Vec::new();
+    for twins in Twins::ALL {
+        let mut configuration = small();
+        configuration.picture.twins = *twins;
+        configuration.svm.c = Cost::Validate;
+        configuration.svm.tolerance = 1e-7;
+        let data = TrainingData { split: split("train"), validation: Some((split("train"), split("val"))) };
+        let (model, _) = train(&configuration.check().unwrap(), &data, &Silent).unwrap();
+        let validated = model.training.validation.clone().unwrap().average_precision;
+        let scores = bowsight::evaluate::scores(&model, &split("val"), &Default::default(), &Silent);
+        let scored = bowsight::evaluate::precisions(&split("val"), &scores);
+        for (validated, scored) in validated.iter().zip(scored) {
+            assert!((validated.unwrap() - scored.unwrap().voc2010).abs() < 1e-9, "{twins}");
+        }
+        precisions.push(scores.into_iter().map(Result::unwrap).collect::<Vec<_>>());
+    }
+    assert!(precisions[0] != precisions[1] && precisions[1] != precisions[2]);
 }
 
 #[test]

@@ -1,0 +1,172 @@
+//! Training step 2: the histograms of every picture that training looks at, and of their mirror twins.
+
+use std::collections::BTreeMap;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::{LeftOut, TrainingData, decode_options};
+use crate::bow::channel::Encoder;
+use crate::bow::config::{Settings, Twins};
+use crate::bow::twins::TrainingPicture;
+use crate::dataset::{Dataset, Entry};
+use crate::picture::Picture;
+use crate::progress::Progress;
+
+/// Every picture that training looks at, once, whatever splits it is in.
+pub(super) struct Pool<'a> {
+    dataset: &'a Dataset,
+    entries: Vec<&'a Entry>,
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(data: &'a TrainingData) -> Self {
+        let mut by_path = BTreeMap::new();
+        let datasets =
+            [Some(&data.split), data.validation.as_ref().map(|v| &v.0), data.validation.as_ref().map(|v| &v.1)];
+        for entry in datasets.into_iter().flatten().flat_map(|dataset| &dataset.pictures) {
+            by_path.entry(entry.path.as_str()).or_insert(entry);
+        }
+        Self { dataset: &data.split, entries: by_path.into_values().collect() }
+    }
+}
+
+/// Training pictures: those of one split among the usable ones of the pool, each followed by its twin where there are twins.
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) pictures: Vec<TrainingPicture>,
+    /// Rows of the Gram matrix.
+    pub(super) rows: Vec<usize>,
+    pub(super) labels: Vec<Vec<i8>>,
+}
+
+impl Part {
+    /// Number of categories; 0 without pictures.
+    pub(super) fn categories(&self) -> usize {
+        self.labels.first().map_or(0, Vec::len)
+    }
+}
+
+/// Pictures that are scored: those of one split among the usable ones of the pool.
+pub(super) struct Scored {
+    pub(super) name: String,
+    /// A picture's score is the mean over these rows of the Gram matrix: its own, and its twin's where scores are means over both.
+    pub(super) looks: Vec<Vec<usize>>,
+    pub(super) labels: Vec<Vec<i8>>,
+}
+
+pub(super) struct Splits {
+    pub(super) fit_final: Part,
+    pub(super) validation: Option<(Part, Scored)>,
+}
+
+impl Splits {
+    pub(super) fn new(data: &TrainingData, twins: Twins, usable: &Rows) -> Self {
+        let part = |dataset: &Dataset| {
+            let (name, pictures, rows, labels) = (dataset.split.clone(), Vec::new(), Vec::new(), Vec::new());
+            let mut part = Part { name, pictures, rows, labels };
+            for (entry, row) in usable.of(dataset) {
+                for mirrored in sides(twins) {
+                    part.pictures.push(TrainingPicture::new(&entry.id, *mirrored));
+                    part.rows.push(row + usize::from(*mirrored));
+                    part.labels.push(entry.labels.clone());
+                }
+            }
+            part
+        };
+        let scored = |dataset: &Dataset| {
+            let (rows, labels): (Vec<usize>, Vec<Vec<i8>>) =
+                usable.of(dataset).map(|(entry, row)| (row, entry.labels.clone())).unzip();
+            let mut looks = vec![rows];
+            if twins == Twins::Test {
+                looks.push(looks[0].iter().map(|row| row + 1).collect());
+            }
+            Scored { name: dataset.split.clone(), looks, labels }
+        };
+        Self {
+            fit_final: part(&data.split),
+            validation: data.validation.as_ref().map(|(fit, validate)| (part(fit), scored(validate))),
+        }
+    }
+}
+
+/// How every picture enters: as it is, and mirrored.
+fn sides(twins: Twins) -> &'static [bool] {
+    match twins {
+        Twins::None => &[false],
+        Twins::Train | Twins::Test => &[false, true],
+    }
+}
+
+/// Rows of the Gram matrix by the usable pictures' paths; a twin's row follows its picture's.
+pub(super) struct Rows(BTreeMap<String, usize>);
+
+impl Rows {
+    /// The usable pictures of a data set, in its order.
+    fn of<'a>(&'a self, dataset: &'a Dataset) -> impl Iterator<Item = (&'a Entry, usize)> {
+        dataset.pictures.iter().filter_map(|entry| Some((entry, *self.0.get(&entry.path)?)))
+    }
+}
+
+/// Histograms of every usable picture of the pool and of its twin, a matrix a channel; their rows; and the unusable pictures.
+pub(super) fn encode_pool(
+    settings: &Settings,
+    encoders: &[Encoder],
+    pool: &Pool<'_>,
+    progress: &dyn Progress,
+) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
+    let options = decode_options(settings);
+    progress.begin("histograms", pool.entries.len());
+    let encode = |picture: &Picture| -> Result<Vec<Vec<f32>>, String> {
+        let (width, height) = (picture.width(), picture.height());
+        if encoders.iter().all(|encoder| encoder.family().grid(width, height).is_empty()) {
+            return Err(format!("no local features: {width}×{height} is too small"));
+        }
+        Ok(encoders.iter().map(|encoder| encoder.histogram(picture)).collect())
+    };
+    let sides = sides(settings.picture.twins);
+    let encoded: Vec<Result<Vec<Vec<Vec<f32>>>, String>> = pool
+        .entries
+        .par_iter()
+        .map(|entry| {
+            let result = Picture::open(&pool.dataset.file(entry), &options)
+                .map_err(|error| crate::error::chain(&error))
+                .and_then(|picture| {
+                    let side = |&mirrored| if mirrored { encode(&picture.mirrored()) } else { encode(&picture) };
+                    sides.iter().map(side).collect()
+                });
+            progress.step();
+            result
+        })
+        .collect();
+    progress.end();
+    let mut usable = BTreeMap::new();
+    let mut count = 0;
+    let mut left_out = Vec::new();
+    let mut rows: Vec<Vec<f32>> = vec![Vec::new(); encoders.len()];
+    for (entry, result) in pool.entries.iter().zip(encoded) {
+        match result {
+            Ok(sides) => {
+                usable.insert(entry.path.clone(), count);
+                count += sides.len();
+                for histograms in sides {
+                    for (channel, histogram) in rows.iter_mut().zip(histograms) {
+                        channel.extend(histogram);
+                    }
+                }
+            }
+            Err(reason) => {
+                progress.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
+                left_out.push(LeftOut { id: entry.id.clone(), reason });
+            }
+        }
+    }
+    let matrices = rows
+        .into_iter()
+        .zip(encoders)
+        .map(|(values, encoder)| {
+            Array2::from_shape_vec((count, encoder.config.dimensions()), values).unwrap_or_default()
+        })
+        .collect();
+    (Rows(usable), matrices, left_out)
+}

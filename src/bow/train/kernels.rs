@@ -1,0 +1,67 @@
+//! Training step 3: the channels' kernels, scaled and weighted.
+
+use ndarray::{Array2, CowArray, Ix2};
+
+use super::TrainError;
+use super::histograms::Part;
+use super::weights::weights;
+use crate::bow::config::Settings;
+use crate::bow::score::gram::{gram, variance, width};
+use crate::progress::Progress;
+
+/// The channels' kernels between the pictures of the pool, with width, scale and weight from the pictures that are fitted to.
+pub(super) struct ScaledKernels<'a> {
+    pub(super) channels: Vec<ScaledKernel<'a>>,
+}
+
+pub(super) struct ScaledKernel<'a> {
+    pub(super) gram: CowArray<'a, f32, Ix2>,
+    pub(super) width: f64,
+    pub(super) scale: f64,
+    pub(super) beta: f64,
+}
+
+impl<'a> ScaledKernels<'a> {
+    pub(super) fn new(
+        settings: &Settings,
+        sums: &'a [Array2<f32>],
+        fit: &Part,
+        progress: &dyn Progress,
+    ) -> Result<Self, TrainError> {
+        let total: f64 = settings.channel.iter().map(|channel| channel.weight).sum();
+        let channels = settings.channel.iter().zip(sums).enumerate().map(|(channel, (config, sums))| {
+            let kind = config.kernel.kind;
+            let width = if kind.has_width() { width(sums.view(), &fit.rows) } else { 1.0 };
+            let gram = gram(kind.with_width(width), sums.view());
+            let scale = variance(gram.view(), &fit.rows);
+            // Written so that NaN fails: without any distance the width is 0.
+            if !(width > 0.0 && scale > 1e-12) {
+                return Err(TrainError::NoVariance { channel });
+            }
+            Ok(ScaledKernel { gram, width, scale, beta: config.weight / total })
+        });
+        let mut kernels = Self { channels: channels.collect::<Result<_, _>>()? };
+        if let Some(learnt) = weights(settings, &kernels, fit, progress) {
+            for (channel, beta) in kernels.channels.iter_mut().zip(learnt) {
+                channel.beta = beta;
+            }
+        }
+        Ok(kernels)
+    }
+
+    /// `Σ_u (β_u/s_u) K_u` for `rows` × `columns`.
+    pub(super) fn combine(&self, rows: &[usize], columns: &[usize]) -> Array2<f32> {
+        let betas: Vec<f64> = self.channels.iter().map(|channel| channel.beta).collect();
+        self.combine_by(&betas, rows, columns)
+    }
+
+    /// The same by other weights.
+    pub(super) fn combine_by(&self, betas: &[f64], rows: &[usize], columns: &[usize]) -> Array2<f32> {
+        Array2::from_shape_fn((rows.len(), columns.len()), |(i, j)| {
+            let value = |(channel, beta): (&ScaledKernel<'_>, &f64)| {
+                beta / channel.scale * f64::from(channel.gram[(rows[i], columns[j])])
+            };
+            self.channels.iter().zip(betas).map(value).sum::<f64>() as f32
+        })
+    }
+}

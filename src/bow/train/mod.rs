@@ -1,0 +1,223 @@
+//! Training: sample descriptors → vocabularies → histograms → Gram matrix → C → one SVM a category.
+
+mod classifiers;
+mod cost;
+mod histograms;
+mod kernels;
+mod sample;
+mod weights;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::channel::Encoder;
+use super::config::{Cost, Settings};
+use super::score::gram::sums;
+use super::words::vocabulary::VocabularyError;
+use super::{BagOfWords, FittedChannel, TrainingRecord};
+use crate::dataset::{Dataset, DatasetError};
+use crate::picture::DecodeOptions;
+use crate::progress::Progress;
+use classifiers::{CategoryFit, fit_category, support_pictures};
+use cost::choose_cost;
+use histograms::{Pool, Splits, encode_pool};
+use kernels::ScaledKernels;
+use sample::learn_vocabularies;
+
+/// Why a training failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The data set can't be trained on.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// No vocabulary.
+    #[error("channel {channel}: no vocabulary can be learnt")]
+    Vocabulary {
+        /// The channel's index.
+        channel: usize,
+        /// Why.
+        source: VocabularyError,
+    },
+    /// All pictures failed.
+    #[error("none of the {pictures} pictures of \"{split}\" can be used")]
+    NoPictures {
+        /// The split.
+        split: String,
+        /// How many pictures it has.
+        pictures: usize,
+    },
+    /// The kernel tells no picture from another.
+    #[error("channel {channel}: all training histograms are equal")]
+    NoVariance {
+        /// The channel's index.
+        channel: usize,
+    },
+    /// After leaving out unusable pictures, a category has only one kind of label.
+    #[error(
+        "category \"{category}\" has {positives} positive and {negatives} negative pictures that can be used in \"{split}\", both must be at least 1"
+    )]
+    OneClass {
+        /// The category.
+        category: String,
+        /// The split.
+        split: String,
+        /// Its usable positives.
+        positives: usize,
+        /// Its usable negatives.
+        negatives: usize,
+    },
+    /// C is to be validated and there is nothing to validate on.
+    #[error("no category has positives in both \"{fit}\" and \"{validate}\" to choose C by")]
+    NothingToValidate {
+        /// Split to fit on.
+        fit: String,
+        /// Split to validate on.
+        validate: String,
+    },
+}
+
+/// The pictures to train on.
+#[derive(Debug)]
+pub struct TrainingData {
+    /// The split of the final fit, and of the vocabulary.
+    pub split: Dataset,
+    /// The splits to choose C by: fitted on the first, scored on the second; of the same categories.
+    pub validation: Option<(Dataset, Dataset)>,
+}
+
+/// A picture that could not be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// The picture's id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Trains a classifier; pictures that can't be used are left out and returned beside it.
+///
+/// The result is a function of pictures, labels and settings: not of threads, time or order of work.
+///
+/// # Errors
+/// [`TrainError`]; data that can't work are refused before any picture is opened.
+pub fn train(
+    settings: &Settings,
+    data: &TrainingData,
+    progress: &dyn Progress,
+) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
+    data.split.require_positives()?;
+    let data_digest = data.split.digest()?;
+    let pool = Pool::new(data);
+
+    let (vocabularies, records) = learn_vocabularies(settings, &data.split, progress)?;
+    let encoders: Vec<Encoder> = settings
+        .channel
+        .iter()
+        .zip(vocabularies)
+        .map(|(config, vocabulary)| {
+            let needed = config.mapping.kind.needs_variance();
+            let variance = if needed { vocabulary.mean_squared_distance.max(1e-12) } else { 1.0 };
+            Encoder::new(config.clone(), vocabulary.nearest().clone(), variance)
+        })
+        .collect();
+    let (usable, histograms, left_out) = encode_pool(settings, &encoders, &pool, progress);
+    let splits = Splits::new(data, settings.picture.twins, &usable);
+    if splits.fit_final.rows.is_empty() {
+        return Err(TrainError::NoPictures { split: data.split.split.clone(), pictures: data.split.pictures.len() });
+    }
+
+    progress.begin("kernels", encoders.len());
+    let sums: Vec<Array2<f32>> = encoders
+        .iter()
+        .zip(&histograms)
+        .map(|(encoder, histograms)| {
+            let sums = sums(encoder.config.kernel.kind.with_width(1.0).terms(), histograms.view());
+            progress.step();
+            sums
+        })
+        .collect();
+    progress.end();
+
+    let (costs, validation) = match (settings.svm.c, &splits.validation) {
+        (Cost::Fixed(c), _) => (vec![c; data.split.categories.len()], None),
+        (Cost::Validate, None) => {
+            let name = || data.split.split.clone();
+            return Err(TrainError::NothingToValidate { fit: name(), validate: name() });
+        }
+        (Cost::Validate, Some((fit, validate))) => {
+            let (costs, validation) = choose_cost(settings, &sums, fit, validate, progress)?;
+            (costs, Some(validation))
+        }
+    };
+
+    let categories = &data.split.categories;
+    for (category, name) in categories.iter().enumerate() {
+        let count = |sign: i8| splits.fit_final.labels.iter().filter(|labels| labels[category] == sign).count();
+        if count(1) == 0 || count(-1) == 0 {
+            return Err(TrainError::OneClass {
+                category: name.clone(),
+                split: data.split.split.clone(),
+                positives: count(1),
+                negatives: count(-1),
+            });
+        }
+    }
+    let rows = &splits.fit_final.rows;
+    let kernels = ScaledKernels::new(settings, &sums, &splits.fit_final, progress)?;
+    let matrix = kernels.combine(rows, rows);
+    progress.begin("classifiers", categories.len());
+    let fits: Vec<CategoryFit> = (0..categories.len())
+        .into_par_iter()
+        .map(|category| {
+            let fit = fit_category(settings, matrix.view(), &splits.fit_final.labels, category, costs[category], None);
+            progress.step();
+            fit
+        })
+        .collect();
+    progress.end();
+
+    let part = &splits.fit_final;
+    let support = support_pictures(&fits, part.rows.len());
+    let originals = part.pictures.iter().filter(|picture| !picture.is_mirrored());
+    let training = TrainingRecord {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        seed: settings.seed,
+        data_digest,
+        split: data.split.split.clone(),
+        pictures: originals.map(|picture| picture.id().to_string()).collect(),
+        left_out: left_out.iter().map(|picture| picture.id.clone()).collect(),
+        categories: categories.clone(),
+        support_pictures: support.iter().map(|&i| part.pictures[i].clone()).collect(),
+        validation,
+        vocabularies: records,
+        solvers: categories.iter().zip(&fits).map(|(category, fit)| fit.record(category)).collect(),
+    };
+    let shape = (categories.len(), support.len());
+    let rows: Vec<usize> = support.iter().map(|&i| part.rows[i]).collect();
+    let channels = encoders
+        .into_iter()
+        .zip(&histograms)
+        .zip(kernels.channels)
+        .map(|((encoder, histograms), kernel)| {
+            let histograms = histograms.select(ndarray::Axis(0), &rows);
+            FittedChannel::new(encoder, histograms, kernel.width, kernel.scale, kernel.beta)
+        })
+        .collect();
+    let model = BagOfWords {
+        settings: settings.clone(),
+        training,
+        channels,
+        dual: Array2::from_shape_fn(shape, |(category, i)| fits[category].solution.dual[support[i]]),
+        bias: fits.iter().map(|fit| fit.solution.bias).collect(),
+        train_scores: Array2::from_shape_fn(shape, |(category, i)| {
+            fits[category].solution.score(matrix.row(support[i]))
+        }),
+        labels: Array2::from_shape_fn(shape, |(category, i)| part.labels[support[i]][category]),
+    };
+    Ok((model, left_out))
+}
+
+fn decode_options(settings: &Settings) -> DecodeOptions {
+    DecodeOptions { max_side: settings.picture.max_side, ..DecodeOptions::default() }
+}
