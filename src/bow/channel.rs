@@ -1,8 +1,9 @@
 //! One channel: a picture to a histogram, and a histogram's relevance back to the picture.
 
 use ndarray::Array2;
+use sha2::{Digest, Sha256};
 
-use super::config::ChannelConfig;
+use super::config::{ChannelConfig, KernelConfig};
 use super::features::grid::{Grid, Position};
 use super::features::{self, FeatureFamily};
 use super::words::Assignment;
@@ -59,6 +60,19 @@ impl Encoder {
         let mapping = mapping::mapping(&config.mapping, soft_variance);
         let pooling = config.pooling.kind.pooling(config.pooling.p);
         Self { config, words, soft_variance, family, mapping, pooling }
+    }
+
+    /// SHA-256 over everything that a histogram is a function of, but for the picture.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let (kernel, weight) = (KernelConfig::default(), 1.0);
+        let config = ChannelConfig { kernel, weight, ..self.config.clone() };
+        hash.update(serde_json::to_string(&config).unwrap_or_default());
+        hash.update(self.soft_variance.to_le_bytes());
+        for value in self.words.words() {
+            hash.update(value.to_le_bytes());
+        }
+        hash.finalize().into()
     }
 
     /// The descriptor family.

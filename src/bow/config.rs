@@ -126,11 +126,20 @@ pub struct VocabularyConfig {
     pub start: Start,
     /// Which implementation runs.
     pub engine: Engine,
+    /// Whether the model keeps the pixels of the words' example patches.
+    pub store_patches: bool,
 }
 
 impl Default for VocabularyConfig {
     fn default() -> Self {
-        Self { words: 1000, sample: 200_000, max_iter: 25, start: Start::Random, engine: Engine::Lloyd }
+        Self {
+            words: 1000,
+            sample: 200_000,
+            max_iter: 25,
+            start: Start::Random,
+            engine: Engine::Lloyd,
+            store_patches: false,
+        }
     }
 }
 

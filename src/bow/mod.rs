@@ -35,6 +35,7 @@ pub use record::{GridPoint, SolverRecord, TrainingRecord, Validation, Vocabulary
 use score::kernel::Kernel;
 use score::{Decision, Decomposed};
 use twins::Both;
+use words::examples::WordExamples;
 
 /// A trained Bag-of-Words classifier.
 pub struct BagOfWords {
@@ -68,6 +69,8 @@ pub struct FittedChannel {
     pub kernel_scale: f64,
     /// β: the channel's share, Σβ = 1.
     pub beta: f64,
+    /// Where examples of its words lie, where the model knows.
+    pub examples: Option<WordExamples>,
 }
 
 impl FittedChannel {
@@ -75,7 +78,7 @@ impl FittedChannel {
     pub fn new(encoder: Encoder, histograms: Array2<f32>, kernel_width: f64, kernel_scale: f64, beta: f64) -> Self {
         let kernel = encoder.config.kernel.kind.with_width(kernel_width);
         let histograms = histograms.as_standard_layout().into_owned();
-        Self { encoder, histograms, kernel, kernel_width, kernel_scale, beta }
+        Self { encoder, histograms, kernel, kernel_width, kernel_scale, beta, examples: None }
     }
 
     /// Kernel inputs of the pictures that are a support vector of any category, n×D.
@@ -127,17 +130,17 @@ impl BagOfWords {
             .zip(features)
             .map(|(channel, features)| channel.encoder.encode(features, region))
             .collect();
-        let scores = self.scores_of(&encoded);
+        let scores = self.scores_of(encoded.iter().map(|encoded| encoded.histogram.as_slice()));
         View { region, encoded, scores }
     }
 
     /// f of every category from the channels' histograms.
-    fn scores_of(&self, encoded: &[Encoded]) -> Vec<f64> {
+    pub fn scores_of<'h>(&self, histograms: impl IntoIterator<Item = &'h [f32]>) -> Vec<f64> {
         let mut kernel = vec![0.0; self.dual.ncols()];
-        for (channel, encoded) in self.channels.iter().zip(encoded) {
+        for (channel, histogram) in self.channels.iter().zip(histograms) {
             let factor = channel.factor();
-            for (value, row) in kernel.iter_mut().zip(channel.rows().chunks_exact(encoded.histogram.len().max(1))) {
-                *value += factor * channel.kernel.value(row, &encoded.histogram);
+            for (value, row) in kernel.iter_mut().zip(channel.rows().chunks_exact(histogram.len().max(1))) {
+                *value += factor * channel.kernel.value(row, histogram);
             }
         }
         let kernel = ArrayView1::from(&kernel);

@@ -7,6 +7,7 @@ use ndarray::Array2;
 
 use super::channel::Encoder;
 use super::config::{ConfigError, Configuration};
+use super::words::examples::{EXAMPLES, PATCH, WordExamples};
 use super::words::nearest::NearestWords;
 use super::{BagOfWords, FittedChannel, TrainingRecord};
 use crate::format::atomic::WriteError;
@@ -88,6 +89,14 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
         }
         container.insert(name("kernel_scale"), &[1], Values::F64(vec![channel.kernel_scale]));
         container.insert(name("beta"), &[1], Values::F64(vec![channel.beta]));
+        if let Some(examples) = &channel.examples {
+            let shape = [examples.places.len(), EXAMPLES, 5];
+            container.insert(name("word_examples"), &shape, Values::I32(examples.to_numbers()));
+            if let Some(patches) = &examples.patches {
+                let shape = [examples.places.len(), EXAMPLES, PATCH, PATCH, 3];
+                container.insert(name("word_patches"), &shape, Values::U8(padded(patches)));
+            }
+        }
     }
     let flat = |array: &Array2<f64>| Values::F64(array.iter().copied().collect());
     container.insert("dual", model.dual.shape(), flat(&model.dual));
@@ -95,6 +104,17 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
     container.insert("train_scores", model.train_scores.shape(), flat(&model.train_scores));
     container.insert("labels", model.labels.shape(), Values::I8(model.labels.iter().copied().collect()));
     Ok(container)
+}
+
+/// The patches of every word, black where there are fewer than [`EXAMPLES`].
+fn padded(patches: &[Vec<Vec<u8>>]) -> Vec<u8> {
+    let size = 3 * PATCH * PATCH;
+    let mut all = Vec::with_capacity(patches.len() * EXAMPLES * size);
+    for word in patches {
+        word.iter().for_each(|patch| all.extend_from_slice(patch));
+        all.resize(all.len() + (EXAMPLES - word.len()) * size, 0);
+    }
+    all
 }
 
 /// Writes the model to `path`, whole or not at all.
@@ -186,13 +206,41 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
             return Err(mismatch(name("beta"), "between 0 and 1", beta));
         }
         let encoder = Encoder::new(config.clone(), NearestWords::new(words), soft_variance);
-        channels.push(FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta));
+        let examples = read_examples(&reader, u, config.vocabulary.words, training.pictures.len())?;
+        let channel = FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta);
+        channels.push(FittedChannel { examples, ..channel });
     }
     let total: f64 = channels.iter().map(|channel| channel.beta).sum();
     if (total - 1.0).abs() > 1e-9 {
         return Err(mismatch("sum of the channels' \"beta\"", 1, total));
     }
     Ok(BagOfWords { settings, training, channels, dual, bias, train_scores, labels })
+}
+
+/// The words' examples, which older models don't have.
+fn read_examples(
+    reader: &Reader<'_>,
+    u: usize,
+    words: usize,
+    pictures: usize,
+) -> Result<Option<WordExamples>, ModelFileError> {
+    let (places, patches) = (format!("channels.{u}.word_examples"), format!("channels.{u}.word_patches"));
+    let names = reader.names();
+    if !names.contains(&places) {
+        return Ok(None);
+    }
+    let numbers = reader.i32s(&places, &[words, EXAMPLES, 5])?;
+    let mut examples = WordExamples::from_numbers(&numbers, pictures)
+        .ok_or_else(|| mismatch(&places, format!("rectangles in {pictures} pictures, or −1"), "something else"))?;
+    if names.contains(&patches) {
+        let bytes = reader.u8s(&patches, &[words, EXAMPLES, PATCH, PATCH, 3])?;
+        let of_word = |(places, bytes): (&Vec<_>, &[u8])| {
+            bytes.chunks(3 * PATCH * PATCH).take(places.len()).map(<[u8]>::to_vec).collect()
+        };
+        let kept = examples.places.iter().zip(bytes.chunks(EXAMPLES * 3 * PATCH * PATCH)).map(of_word).collect();
+        examples.patches = Some(kept);
+    }
+    Ok(Some(examples))
 }
 
 /// 0 ≤ y a ≤ C for every picture and category, and a = 0 where the picture is difficult.

@@ -242,7 +242,7 @@ pub(crate) struct Configuring {
 }
 
 impl Configuring {
-    pub fn resolve(&self, seed: Option<u64>) -> Result<Settings, Error> {
+    pub fn resolve(&self, seed: Option<u64>, store_patches: bool) -> Result<Settings, Error> {
         let mut draft = self.config.as_deref().map(Draft::read).transpose()?.unwrap_or_default();
         for assignment in &self.set {
             draft.assign(assignment)?;
@@ -273,6 +273,9 @@ impl Configuring {
         }
         if let Some(words) = self.words {
             draft.set("channel.vocabulary.words", words);
+        }
+        if store_patches {
+            draft.set("channel.vocabulary.store_patches", true);
         }
         if let Some(power) = self.power {
             draft.set("channel.power", power);

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use ndarray::Array2;
 use serde::Serialize;
 
 use super::arguments::decode_options;
 use crate::bow::config::Twins;
 use crate::bow::evidence::{Neighbour, PartMap};
-use crate::bow::twins::TrainingPicture;
+use crate::bow::words::examples;
 use crate::bow::{BagOfWords, Seen};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
@@ -86,8 +86,8 @@ pub(crate) struct Reader<'a> {
     neighbours: Option<usize>,
     words: Option<usize>,
     model: &'a BagOfWords,
-    /// The files of the support pictures, by row; none without training data. A twin's is its picture's.
-    files: Option<Vec<PathBuf>>,
+    /// The training pictures' files by id; none without training data.
+    files: Option<HashMap<String, PathBuf>>,
     draw: bool,
     palette: Palette,
 }
@@ -132,27 +132,27 @@ impl Evidence {
             });
         }
         let files = match &self.data {
-            Some(data) if asked => Some(self.support_files(model, data)?),
+            Some(data) if asked => Some(self.training_files(model, data)?),
             _ => None,
         };
         let palette = model.settings.explain.palette;
         Ok(Reader { neighbours: self.neighbours, words: self.words, model, files, draw, palette })
     }
 
-    /// The files of the support pictures, by row.
-    fn support_files(&self, model: &BagOfWords, data: &Path) -> Result<Vec<PathBuf>, Error> {
+    /// The training pictures' files by id.
+    fn training_files(&self, model: &BagOfWords, data: &Path) -> Result<HashMap<String, PathBuf>, Error> {
         let known = Dataset::split_names(data, self.layout)?;
         let split = known.contains(&model.training.split).then_some(model.training.split.as_str());
         let dataset = Dataset::open(data, split, self.layout)?;
-        let by_id: HashMap<&str, PathBuf> =
-            dataset.pictures.iter().map(|entry| (entry.id.as_str(), dataset.file(entry))).collect();
-        let file = |picture: &TrainingPicture| {
-            by_id.get(picture.id()).cloned().ok_or_else(|| Error::Usage {
-                message: format!("\"{}\" does not hold the training picture \"{}\"", data.display(), picture.id()),
+        let files: HashMap<String, PathBuf> =
+            dataset.pictures.iter().map(|entry| (entry.id.clone(), dataset.file(entry))).collect();
+        match model.training.pictures.iter().find(|id| !files.contains_key(*id)) {
+            None => Ok(files),
+            Some(id) => Err(Error::Usage {
+                message: format!("\"{}\" does not hold the training picture \"{id}\"", data.display()),
                 hint: Some("--data must be the data that the model was trained on".to_string()),
-            })
-        };
-        model.training.support_pictures.iter().map(file).collect()
+            }),
+        }
     }
 }
 
@@ -184,7 +184,7 @@ impl Reader<'_> {
             contribution: neighbour.contribution,
         };
         if self.draw
-            && let Some(support) = &self.files
+            && let Some(files_of_training) = &self.files
         {
             let total = neighbours.score() - neighbours.bias;
             let mut rows = vec![
@@ -195,7 +195,7 @@ impl Reader<'_> {
             {
                 for (number, neighbour) in list.iter().enumerate() {
                     let heading = if number == 0 { heading.to_string() } else { String::new() };
-                    let cells = self.neighbour_cells(seen, place, neighbour, &support[neighbour.row], total)?;
+                    let cells = self.neighbour_cells(seen, place, neighbour, files_of_training, total)?;
                     rows.push((heading, cells));
                 }
             }
@@ -226,10 +226,11 @@ impl Reader<'_> {
         seen: &Seen<'_>,
         place: &Place<'_>,
         neighbour: &Neighbour,
-        file: &Path,
+        training_files: &HashMap<String, PathBuf>,
         total: f64,
     ) -> Result<Vec<Cell>, Error> {
         let name = &self.model.training.support_pictures[neighbour.row];
+        let file = &training_files[name.id()];
         let training = Picture::open(file, &decode_options(&self.model.settings))?;
         let training = if name.is_mirrored() { training.mirrored() } else { training };
         let percent = 100.0 * neighbour.contribution / total;
@@ -276,7 +277,12 @@ impl Reader<'_> {
                     format!("word {}", word.word)
                 };
                 let note = if word.present { String::new() } else { ", not in the picture".to_string() };
-                Ok(Cell::new(self.overlay(place.picture, &map)?, [name, format!("{:+.5}{note}", word.relevance)]))
+                let mut image = self.overlay(place.picture, &map)?;
+                let patches = self.patches(word.channel, word.word)?;
+                if !patches.is_empty() {
+                    image = stacked(&image, &patches);
+                }
+                Ok(Cell::new(image, [name, format!("{:+.5}{note}", word.relevance)]))
             };
             for four in shown.chunks(4) {
                 rows.push((String::new(), four.iter().map(cell).collect::<Result<_, _>>()?));
@@ -291,6 +297,26 @@ impl Reader<'_> {
         };
         let rest = words.iter().skip(count).map(|word| word.relevance).sum();
         Ok(FoundWords { words: shown.iter().map(found).collect(), rest, others: words.len() - shown.len(), sum })
+    }
+
+    /// A word's example patches: from the model, or cut from the training pictures, or none.
+    fn patches(&self, channel: usize, word: usize) -> Result<Vec<RgbImage>, Error> {
+        let Some(examples) = &self.model.channels[channel].examples else { return Ok(Vec::new()) };
+        if let Some(patches) = &examples.patches {
+            let side = examples::PATCH as u32;
+            return Ok(patches[word]
+                .iter()
+                .filter_map(|patch| RgbImage::from_raw(side, side, patch.clone()))
+                .collect());
+        }
+        let Some(files) = &self.files else { return Ok(Vec::new()) };
+        let mut patches = Vec::new();
+        for example in &examples.places[word] {
+            let file = &files[&self.model.training.pictures[example.picture as usize]];
+            let picture = Picture::open(file, &decode_options(&self.model.settings))?;
+            patches.extend(examples::cut(&picture, example.rectangle));
+        }
+        Ok(patches)
     }
 
     /// A part's map over its picture, at its own scale.
@@ -308,6 +334,20 @@ impl Reader<'_> {
         files.insert(kind.to_string(), file);
         Ok(())
     }
+}
+
+/// A picture with a row of patches below it.
+fn stacked(image: &RgbImage, patches: &[RgbImage]) -> RgbImage {
+    const GAP: u32 = 4;
+    let side = examples::PATCH as u32;
+    let width = image.width().max(patches.len() as u32 * (side + GAP));
+    let mut whole = RgbImage::from_pixel(width, image.height() + GAP + side, image::Rgb([255; 3]));
+    imageops::replace(&mut whole, image, 0, 0);
+    for (number, patch) in patches.iter().enumerate() {
+        let x = number as u32 * (side + GAP);
+        imageops::replace(&mut whole, patch, i64::from(x), i64::from(image.height() + GAP));
+    }
+    whole
 }
 
 impl Found {

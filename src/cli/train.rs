@@ -10,7 +10,8 @@ use super::report::{Reporter, table};
 use crate::bow::BagOfWords;
 use crate::bow::config::{Cost, Settings};
 use crate::bow::model_file;
-use crate::bow::train::{TrainingData, train};
+use crate::bow::train::cache::Cache;
+use crate::bow::train::{TrainingData, train_with};
 use crate::config::to_toml;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
@@ -45,6 +46,13 @@ pub(crate) struct Arguments {
     /// The split to fit every C on [default: train, where the data have it]
     #[arg(long, value_name = "NAME")]
     fit_split: Option<String>,
+    /// A folder that keeps finished steps: a training that was interrupted goes on from there, and one that changes only its kernel, weights or C
+    /// does not look at the pictures again. The result is the same
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Keep the pixels of the words' example patches in the model, so that they can be shown without the data
+    #[arg(long)]
+    store_patches: bool,
     /// Write the resolved configuration to standard output and stop
     #[arg(long)]
     print_config: bool,
@@ -53,7 +61,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
-    let settings = arguments.configuring.resolve(global.seed)?;
+    let settings = arguments.configuring.resolve(global.seed, arguments.store_patches)?;
     if arguments.print_config {
         if reporter.json() {
             reporter.document(&settings)?;
@@ -69,7 +77,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     // Opened before hours of work, so that an unwritable place is found now.
     let output = AtomicFile::create(path)?;
     let began = std::time::Instant::now();
-    let (model, left_out) = train(&settings, &data, reporter)?;
+    let cache = arguments.cache.as_ref().map(Cache::new);
+    let (model, left_out) = train_with(&settings, &data, cache.as_ref(), reporter)?;
     write(output, &model, path)?;
     write_log(path, reporter, began.elapsed().as_secs_f64())?;
     report(&model, path, reporter)?;

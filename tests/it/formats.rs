@@ -62,6 +62,14 @@ fn every_mutation_of_a_model_is_noticed_and_named() {
         ("scale", number("channels.0.kernel_scale", 0.0), "kernel_scale must be positive, found 0"),
         ("beta", number("channels.0.beta", 1.5), "beta must be between 0 and 1, found 1.5"),
         ("betas", number("channels.0.beta", 0.75), "sum of the channels' \"beta\" must be 1, found 0.75"),
+        (
+            "examples",
+            Box::new(|c| match &mut c.tensors.get_mut("channels.0.word_examples").unwrap().values {
+                Values::I32(values) => values[0] = 1_000_000,
+                _ => panic!(),
+            }),
+            "word_examples must be rectangles in",
+        ),
         ("dual", number("dual", 1e9), "dual coefficient at (0, 0)"),
         ("labels", number("labels", 7.0), "labels at (0, 0) must be +1, −1 or 0, found 7"),
     ];

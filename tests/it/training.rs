@@ -53,6 +53,69 @@ fn a_model_loads_back_as_it_was() {
     assert!(bytes == std::fs::read(model()).unwrap(), "the bytes differ");
 }
 
+/// With a cache the model is the same to the byte, whether its steps were found or made, and a bad file in it costs only time.
+#[test]
+fn a_cache_changes_no_byte_and_survives_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let train = |name: &str, more: &[&str]| {
+        let path = folder.path().join(name);
+        setting::train(&path, &[&["--cache", text(&cache)], more].concat());
+        std::fs::read(&path).unwrap()
+    };
+    let without = folder.path().join("without.bowsight");
+    setting::train(&without, &[]);
+    let without = std::fs::read(&without).unwrap();
+    assert!(train("made.bowsight", &[]) == without, "a cache being filled changes the model");
+    let before = contents(&cache);
+    assert!(train("found.bowsight", &[]) == without, "a filled cache changes the model");
+    assert_eq!(before.len(), contents(&cache).len());
+    for (number, name) in before.keys().enumerate() {
+        if number % 3 == 0 {
+            std::fs::write(cache.join(name), &before[name][..before[name].len() / 2]).unwrap();
+        }
+    }
+    assert!(train("mended.bowsight", &[]) == without, "a damaged cache changes the model");
+    assert!(before == contents(&cache), "the damaged files are made again");
+    // Another kernel needs no new step, another seed new ones of every kind.
+    train("kernel.bowsight", &["--kernel", "chi2"]);
+    assert_eq!(before.len(), contents(&cache).len());
+    train("seed.bowsight", &["--seed", "4"]);
+    assert_eq!(2 * before.len(), contents(&cache).len());
+}
+
+/// The words' examples lie where descriptors nearest to the words are, and stored patches are what would be cut there.
+#[test]
+fn words_know_where_examples_lie() {
+    use bowsight::bow::words::examples::cut;
+    use bowsight::picture::Picture;
+    let data = TrainingData { split: split("trainval"), validation: None };
+    let mut configuration = small();
+    configuration.channel[0].vocabulary.store_patches = true;
+    let (model, _) = train(&configuration.check().unwrap(), &data, &Silent).unwrap();
+    let examples = model.channels[0].examples.as_ref().unwrap();
+    let encoder = &model.channels[0].encoder;
+    let mut seen = 0;
+    for (word, places) in examples.places.iter().enumerate() {
+        for (number, example) in places.iter().enumerate() {
+            let id = &model.training.pictures[example.picture as usize];
+            let entry = data.split.pictures.iter().find(|entry| entry.id == *id).unwrap();
+            let picture = Picture::open(&data.split.file(entry), &Default::default()).unwrap();
+            let features = encoder.features(&picture, false);
+            let encoded = encoder.encode(&features, features.grid.region());
+            let mut here = encoder.supports(&features, &encoded).zip(&features.assignment.words);
+            assert!(here.any(|(support, w)| support == example.rectangle && *w as usize == word), "{word} {id}");
+            let patch = cut(&picture, example.rectangle).unwrap();
+            assert_eq!(examples.patches.as_ref().unwrap()[word][number], patch.into_raw());
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "only {seen} examples");
+    let mut bytes = Vec::new();
+    model_file::to_container(&model).unwrap().write_to(&mut bytes).unwrap();
+    assert_eq!(model_file::from_bytes(&bytes).unwrap().channels[0].examples, model.channels[0].examples);
+}
+
 /// The stored training scores are those that the model gives to its training pictures.
 #[test]
 fn stored_scores_are_the_models_own() {

@@ -1,16 +1,20 @@
 //! Training step 2: the histograms of every picture that training looks at, and of their mirror twins.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::cache::{Cache, Key};
 use super::{LeftOut, TrainingData, decode_options};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{Settings, Twins};
 use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
-use crate::picture::Picture;
+use crate::format::sha256_of_file;
+use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
 
 /// Every picture that training looks at, once, whatever splits it is in.
@@ -113,33 +117,12 @@ pub(super) fn encode_pool(
     settings: &Settings,
     encoders: &[Encoder],
     pool: &Pool<'_>,
+    cache: Option<&Cache>,
     progress: &dyn Progress,
 ) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
-    let options = decode_options(settings);
-    progress.begin("histograms", pool.entries.len());
-    let encode = |picture: &Picture| -> Result<Vec<Vec<f32>>, String> {
-        let (width, height) = (picture.width(), picture.height());
-        if encoders.iter().all(|encoder| encoder.family().grid(width, height).is_empty()) {
-            return Err(format!("no local features: {width}×{height} is too small"));
-        }
-        Ok(encoders.iter().map(|encoder| encoder.histogram(picture)).collect())
-    };
     let sides = sides(settings.picture.twins);
-    let encoded: Vec<Result<Vec<Vec<Vec<f32>>>, String>> = pool
-        .entries
-        .par_iter()
-        .map(|entry| {
-            let result = Picture::open(&pool.dataset.file(entry), &options)
-                .map_err(|error| crate::error::chain(&error))
-                .and_then(|picture| {
-                    let side = |&mirrored| if mirrored { encode(&picture.mirrored()) } else { encode(&picture) };
-                    sides.iter().map(side).collect()
-                });
-            progress.step();
-            result
-        })
-        .collect();
-    progress.end();
+    let all: Vec<&Encoder> = encoders.iter().collect();
+    let encoded = encode(settings, &all, pool.dataset, &pool.entries, sides, cache, progress);
     let mut usable = BTreeMap::new();
     let mut count = 0;
     let mut left_out = Vec::new();
@@ -169,4 +152,67 @@ pub(super) fn encode_pool(
         })
         .collect();
     (Rows(usable), matrices, left_out)
+}
+
+/// Of each picture and each of its `sides` the histograms of all channels, or why there are none.
+pub(super) fn encode(
+    settings: &Settings,
+    encoders: &[&Encoder],
+    dataset: &Dataset,
+    entries: &[&Entry],
+    sides: &[bool],
+    cache: Option<&Cache>,
+    progress: &dyn Progress,
+) -> Vec<Result<Vec<Vec<Vec<f32>>>, String>> {
+    let options = decode_options(settings);
+    let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| encoder.digest()).collect();
+    progress.begin("histograms", entries.len());
+    let encoded = entries
+        .par_iter()
+        .map(|entry| {
+            let path = dataset.file(entry);
+            let file = cache.and_then(|_| sha256_of_file(&path).ok());
+            let key = |encoder: usize, mirrored: bool| {
+                let file = file.as_ref()?;
+                let parts = [
+                    &digests[encoder][..],
+                    file.as_bytes(),
+                    &[u8::from(mirrored)],
+                    &(options.max_side as u64).to_le_bytes(),
+                ];
+                Some(Key::new("histogram", &parts))
+            };
+            // Opened only if something is missing.
+            let picture = OnceCell::new();
+            let histogram = |number: usize, mirrored: bool| -> Result<Vec<f32>, String> {
+                let (encoder, key) = (encoders[number], key(number, mirrored));
+                let stored = cache.zip(key.as_ref());
+                if let Some(known) = stored.and_then(|(cache, key)| cache.numbers(key, encoder.config.dimensions())) {
+                    return Ok(known);
+                }
+                let own = picture.get_or_init(|| open(&path, &options, encoders)).as_ref().map_err(String::clone)?;
+                let histogram = if mirrored { encoder.histogram(&own.mirrored()) } else { encoder.histogram(own) };
+                if let Some((cache, key)) = stored {
+                    cache.put_numbers(key, &histogram);
+                }
+                Ok(histogram)
+            };
+            let side = |&mirrored: &bool| (0..encoders.len()).map(|number| histogram(number, mirrored)).collect();
+            let result = sides.iter().map(side).collect();
+            progress.step();
+            result
+        })
+        .collect();
+    progress.end();
+    encoded
+}
+
+/// A picture that holds a feature of some channel.
+fn open(path: &Path, options: &DecodeOptions, encoders: &[&Encoder]) -> Result<Picture, String> {
+    let picture = Picture::open(path, options).map_err(|error| crate::error::chain(&error))?;
+    let (width, height) = (picture.width(), picture.height());
+    if encoders.iter().all(|encoder| encoder.family().grid(width, height).is_empty()) {
+        return Err(format!("no local features: {width}×{height} is too small"));
+    }
+    Ok(picture)
 }

@@ -1,5 +1,6 @@
 //! Training: sample descriptors → vocabularies → histograms → Gram matrix → C → one SVM a category.
 
+pub mod cache;
 mod classifiers;
 mod cost;
 mod histograms;
@@ -7,20 +8,24 @@ mod kernels;
 mod sample;
 mod weights;
 
+use std::collections::{BTreeMap, HashMap};
+
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::channel::Encoder;
 use super::config::{Cost, Settings};
 use super::score::gram::sums;
+use super::words::examples::{PATCH, WordExamples, cut};
 use super::words::vocabulary::VocabularyError;
 use super::{BagOfWords, FittedChannel, TrainingRecord};
-use crate::dataset::{Dataset, DatasetError};
-use crate::picture::DecodeOptions;
+use crate::dataset::{Dataset, DatasetError, Entry};
+use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
+use cache::Cache;
 use classifiers::{CategoryFit, fit_category, support_pictures};
 use cost::choose_cost;
-use histograms::{Pool, Splits, encode_pool};
+use histograms::{Pool, Splits, encode, encode_pool};
 use kernels::ScaledKernels;
 use sample::learn_vocabularies;
 
@@ -106,22 +111,35 @@ pub fn train(
     data: &TrainingData,
     progress: &dyn Progress,
 ) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
+    train_with(settings, data, None, progress)
+}
+
+/// Like [`train`]; steps that are found in the `cache` are taken from it, and new ones put there. The result is the same.
+///
+/// # Errors
+/// Those of [`train`].
+pub fn train_with(
+    settings: &Settings,
+    data: &TrainingData,
+    cache: Option<&Cache>,
+    progress: &dyn Progress,
+) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
     data.split.require_positives()?;
     let data_digest = data.split.digest()?;
     let pool = Pool::new(data);
 
-    let (vocabularies, records) = learn_vocabularies(settings, &data.split, progress)?;
-    let encoders: Vec<Encoder> = settings
-        .channel
-        .iter()
-        .zip(vocabularies)
-        .map(|(config, vocabulary)| {
-            let needed = config.mapping.kind.needs_variance();
-            let variance = if needed { vocabulary.mean_squared_distance.max(1e-12) } else { 1.0 };
-            Encoder::new(config.clone(), vocabulary.nearest().clone(), variance)
-        })
-        .collect();
-    let (usable, histograms, left_out) = encode_pool(settings, &encoders, &pool, progress);
+    let mut records = Vec::new();
+    let mut examples = Vec::new();
+    let mut encoders = Vec::new();
+    let learnt = learn_vocabularies(settings, &data.split, &data_digest, cache, progress)?;
+    for (config, learnt) in settings.channel.iter().zip(learnt) {
+        let needed = config.mapping.kind.needs_variance();
+        let variance = if needed { learnt.vocabulary.mean_squared_distance.max(1e-12) } else { 1.0 };
+        encoders.push(Encoder::new(config.clone(), learnt.vocabulary.nearest().clone(), variance));
+        records.push(learnt.record);
+        examples.push(learnt.examples);
+    }
+    let (usable, histograms, left_out) = encode_pool(settings, &encoders, &pool, cache, progress);
     let splits = Splits::new(data, settings.picture.twins, &usable);
     if splits.fit_final.rows.is_empty() {
         return Err(TrainError::NoPictures { split: data.split.split.clone(), pictures: data.split.pictures.len() });
@@ -199,9 +217,12 @@ pub fn train(
         .into_iter()
         .zip(&histograms)
         .zip(kernels.channels)
-        .map(|((encoder, histograms), kernel)| {
+        .zip(examples)
+        .map(|(((encoder, histograms), kernel), examples)| {
             let histograms = histograms.select(ndarray::Axis(0), &rows);
-            FittedChannel::new(encoder, histograms, kernel.width, kernel.scale, kernel.beta)
+            let examples = keep_examples(settings, &data.split, &training.pictures, &encoder, examples);
+            let channel = FittedChannel::new(encoder, histograms, kernel.width, kernel.scale, kernel.beta);
+            FittedChannel { examples: Some(examples), ..channel }
         })
         .collect();
     let model = BagOfWords {
@@ -216,6 +237,53 @@ pub fn train(
         labels: Array2::from_shape_fn(shape, |(category, i)| part.labels[support[i]][category]),
     };
     Ok((model, left_out))
+}
+
+/// The words' examples by their pictures' indices among the training pictures; with their pixels where the channel keeps them.
+fn keep_examples(
+    settings: &Settings,
+    split: &Dataset,
+    pictures: &[String],
+    encoder: &Encoder,
+    examples: WordExamples,
+) -> WordExamples {
+    let index: HashMap<&str, u32> = pictures.iter().map(String::as_str).zip(0..).collect();
+    let examples = examples.renumbered(|old| index.get(split.pictures[old as usize].id.as_str()).copied());
+    if !encoder.config.vocabulary.store_patches {
+        return examples;
+    }
+    let files: HashMap<&str, &Entry> = split.pictures.iter().map(|entry| (entry.id.as_str(), entry)).collect();
+    let mut patches: Vec<Vec<Vec<u8>>> = examples.places.iter().map(|places| vec![Vec::new(); places.len()]).collect();
+    let mut by_picture: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
+    for (word, places) in examples.places.iter().enumerate() {
+        for (number, example) in places.iter().enumerate() {
+            by_picture.entry(example.picture).or_default().push((word, number));
+        }
+    }
+    for (picture, wanted) in by_picture {
+        let file = split.file(files[pictures[picture as usize].as_str()]);
+        let picture = Picture::open(&file, &decode_options(settings)).ok();
+        for (word, number) in wanted {
+            let rectangle = examples.places[word][number].rectangle;
+            let patch = picture.as_ref().and_then(|picture| cut(picture, rectangle));
+            // A picture that was there a minute ago and is gone leaves a black patch.
+            patches[word][number] = patch.map_or_else(|| vec![0; 3 * PATCH * PATCH], |patch| patch.into_raw());
+        }
+    }
+    WordExamples { patches: Some(patches), ..examples }
+}
+
+/// The histograms of a data set's pictures, all channels side by side, or why a picture has none; kept in the `cache`.
+pub fn histograms(
+    model: &BagOfWords,
+    dataset: &Dataset,
+    cache: Option<&Cache>,
+    progress: &dyn Progress,
+) -> Vec<Result<Vec<Vec<f32>>, String>> {
+    let encoders: Vec<&Encoder> = model.channels.iter().map(|channel| &channel.encoder).collect();
+    let entries: Vec<&Entry> = dataset.pictures.iter().collect();
+    let encoded = encode(&model.settings, &encoders, dataset, &entries, &[false], cache, progress);
+    encoded.into_iter().map(|sides| sides.map(|mut sides| sides.swap_remove(0))).collect()
 }
 
 fn decode_options(settings: &Settings) -> DecodeOptions {

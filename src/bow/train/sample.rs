@@ -8,86 +8,172 @@ use ndarray::Array2;
 use rand::Rng;
 use rayon::prelude::*;
 
+use super::cache::{Cache, Key};
 use super::{TrainError, decode_options};
 use crate::bow::VocabularyRecord;
 use crate::bow::config::{ChannelConfig, Settings};
 use crate::bow::features::{self, FeatureFamily};
-use crate::bow::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams};
-use crate::dataset::Dataset;
+use crate::bow::words::examples::{EXAMPLES, Example, WordExamples};
+use crate::bow::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams, assign};
+use crate::dataset::{Dataset, Rectangle};
+use crate::format::container::{Container, Reader, Values};
 use crate::numeric::random::stream;
 use crate::picture::Picture;
 use crate::progress::Progress;
+
+/// A vocabulary and what is known of its learning.
+pub(super) struct Learnt {
+    pub(super) vocabulary: Vocabulary,
+    pub(super) record: VocabularyRecord,
+    /// Places in the pictures of the split, by their index in it.
+    pub(super) examples: WordExamples,
+}
+
+/// Some of a picture's descriptors, row by row, and where they lie.
+#[derive(Default)]
+struct Sample {
+    values: Vec<f32>,
+    supports: Vec<Rectangle>,
+}
 
 /// The vocabulary of every channel, from the same number of descriptors of every picture.
 pub(super) fn learn_vocabularies(
     settings: &Settings,
     dataset: &Dataset,
+    data_digest: &str,
+    cache: Option<&Cache>,
     progress: &dyn Progress,
-) -> Result<(Vec<Vocabulary>, Vec<VocabularyRecord>), TrainError> {
+) -> Result<Vec<Learnt>, TrainError> {
+    let keys: Vec<Key> = (0..settings.channel.len()).map(|u| key(settings, u, data_digest)).collect();
+    let mut learnt: Vec<Option<Learnt>> = settings
+        .channel
+        .iter()
+        .zip(&keys)
+        .map(|(config, key)| cache.and_then(|cache| cache.get(key, |reader| from_reader(reader, config, dataset))))
+        .collect();
+    let missing: Vec<usize> = (0..learnt.len()).filter(|&u| learnt[u].is_none()).collect();
+    if !missing.is_empty() {
+        let samples = sample(settings, dataset, &missing, progress);
+        progress.begin("learning words", missing.len());
+        for (at, &u) in missing.iter().enumerate() {
+            let new = learn(settings, u, samples.iter().enumerate().map(|(i, channels)| (i, &channels[at])))
+                .map_err(|source| TrainError::Vocabulary { channel: u, source })?;
+            if let Some(cache) = cache {
+                cache.put(&keys[u], &to_container(&new));
+            }
+            learnt[u] = Some(new);
+            progress.step();
+        }
+        progress.end();
+    }
+    Ok(learnt.into_iter().flatten().collect())
+}
+
+/// Of channels with the same descriptors and vocabulary settings the how-manieth this is: they learn words of their own, and a channel's words do not depend on
+/// which others stand before it.
+fn occurrence(settings: &Settings, u: usize) -> usize {
+    let own = &settings.channel[u];
+    let same = |other: &&ChannelConfig| other.descriptor == own.descriptor && other.vocabulary == own.vocabulary;
+    settings.channel[..u].iter().filter(same).count()
+}
+
+fn key(settings: &Settings, u: usize, data_digest: &str) -> Key {
+    let config = &settings.channel[u];
+    let parts = serde_json::json!({
+        "seed": settings.seed,
+        "occurrence": occurrence(settings, u),
+        "descriptor": config.descriptor,
+        "vocabulary": config.vocabulary,
+        "max_side": settings.picture.max_side,
+        "data": data_digest,
+    });
+    Key::new("vocabulary", &[parts.to_string().as_bytes()])
+}
+
+fn to_container(learnt: &Learnt) -> Container {
+    let mut container = Container::default();
+    let words = learnt.vocabulary.words();
+    container.insert("words", words.shape(), Values::F32(words.iter().copied().collect()));
+    container.insert("examples", &[words.nrows(), EXAMPLES, 5], Values::I32(learnt.examples.to_numbers()));
+    let record = serde_json::to_string(&learnt.record).unwrap_or_default();
+    container.metadata.insert("record".to_string(), record);
+    container
+}
+
+fn from_reader(reader: &Reader<'_>, config: &ChannelConfig, dataset: &Dataset) -> Option<Learnt> {
+    let shape = (config.vocabulary.words, features::family(&config.descriptor).width());
+    let words = reader.finite_f32s("words", &[shape.0, shape.1]).ok()?;
+    let words = Array2::from_shape_vec(shape, words).ok()?;
+    let examples = reader.i32s("examples", &[shape.0, EXAMPLES, 5]).ok()?;
+    let examples = WordExamples::from_numbers(&examples, dataset.pictures.len())?;
+    let record: VocabularyRecord = serde_json::from_str(reader.metadata("record").ok()?).ok()?;
+    Some(Learnt { vocabulary: Vocabulary::from_words(words, record.mean_squared_distance), record, examples })
+}
+
+/// The samples of every picture for the `wanted` channels.
+fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &dyn Progress) -> Vec<Vec<Sample>> {
     let families: Vec<Box<dyn FeatureFamily>> =
-        settings.channel.iter().map(|channel| features::family(&channel.descriptor)).collect();
+        wanted.iter().map(|&u| features::family(&settings.channel[u].descriptor)).collect();
     let options = decode_options(settings);
     progress.begin("sampling descriptors", dataset.pictures.len());
-    let samples: Vec<Option<Vec<Vec<f32>>>> = dataset
+    let samples = dataset
         .pictures
         .par_iter()
         .map(|entry| {
             // A bad picture is reported when the histograms are made; here it just gives nothing.
-            let sample = Picture::open(&dataset.file(entry), &options).ok().map(|picture| {
-                let channels = settings.channel.iter().zip(&families).enumerate();
-                channels
-                    .map(|(u, (config, family))| {
-                        let per_picture = config.vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
-                        let name = format!("sample/{u}/{}", entry.id);
-                        sample_descriptors(family.as_ref(), &picture, per_picture, settings.seed, &name)
-                    })
-                    .collect()
-            });
+            let picture = Picture::open(&dataset.file(entry), &options).ok();
+            let channel = |(&u, family): (&usize, &Box<dyn FeatureFamily>)| {
+                let Some(picture) = &picture else { return Sample::default() };
+                let count = settings.channel[u].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
+                let name = format!("sample/{}/{}", occurrence(settings, u), entry.id);
+                sample_descriptors(family.as_ref(), picture, count, settings.seed, &name)
+            };
+            let sample = wanted.iter().zip(&families).map(channel).collect();
             progress.step();
             sample
         })
         .collect();
     progress.end();
-    let mut vocabularies = Vec::new();
-    let mut records = Vec::new();
-    progress.begin("learning words", settings.channel.len());
-    for (u, (config, family)) in settings.channel.iter().zip(&families).enumerate() {
-        let values: Vec<f32> = samples.iter().flatten().flat_map(|channels| channels[u].iter().copied()).collect();
-        let rows = values.len() / family.width();
-        let descriptors = Array2::from_shape_vec((rows, family.width()), values).unwrap_or_default();
-        let vocabulary = learn(config, settings.seed, u, descriptors)
-            .map_err(|source| TrainError::Vocabulary { channel: u, source })?;
-        records.push(VocabularyRecord {
-            sample: rows,
-            iterations: vocabulary.iterations.len(),
-            converged: vocabulary.converged,
-            mean_squared_distance: vocabulary.mean_squared_distance,
-        });
-        vocabularies.push(vocabulary);
-        progress.step();
-    }
-    progress.end();
-    Ok((vocabularies, records))
+    samples
 }
 
-fn learn(
-    config: &ChannelConfig,
-    seed: u64,
-    channel: usize,
-    sample: Array2<f32>,
-) -> Result<Vocabulary, VocabularyError> {
-    let settings = &config.vocabulary;
-    // Channels alike but for their place still learn words of their own.
-    VocabularyParams::new(settings.words, seed.wrapping_add((channel as u64) << 32))
-        .max_iter(settings.max_iter)
-        .engine(settings.engine)
-        .start(settings.start)
-        .check()?
-        .fit(&linfa::DatasetBase::from(sample))
+/// The vocabulary of channel `u` from the samples of the pictures.
+fn learn<'a>(
+    settings: &Settings,
+    u: usize,
+    samples: impl Iterator<Item = (usize, &'a Sample)>,
+) -> Result<Learnt, VocabularyError> {
+    let config = &settings.channel[u];
+    let width = features::family(&config.descriptor).width();
+    let (mut values, mut places) = (Vec::new(), Vec::new());
+    for (picture, sample) in samples {
+        values.extend_from_slice(&sample.values);
+        places.extend(sample.supports.iter().map(|&rectangle| Example { picture: picture as u32, rectangle }));
+    }
+    let descriptors = Array2::from_shape_vec((places.len(), width), values).unwrap_or_default();
+    let dataset = linfa::DatasetBase::from(descriptors);
+    let vocabulary = VocabularyParams::new(
+        config.vocabulary.words,
+        settings.seed.wrapping_add((occurrence(settings, u) as u64) << 32),
+    )
+    .max_iter(config.vocabulary.max_iter)
+    .engine(config.vocabulary.engine)
+    .start(config.vocabulary.start)
+    .check()?
+    .fit(&dataset)?;
+    let (owners, distances) = assign(vocabulary.nearest(), dataset.records.view());
+    let examples = WordExamples::choose(config.vocabulary.words, &owners, &distances, &places);
+    let record = VocabularyRecord {
+        sample: places.len(),
+        iterations: vocabulary.iterations.len(),
+        converged: vocabulary.converged,
+        mean_squared_distance: vocabulary.mean_squared_distance,
+    };
+    Ok(Learnt { vocabulary, record, examples })
 }
 
 /// `count` of the picture's descriptors, drawn without replacement: those with the smallest of random priorities.
-fn sample_descriptors(family: &dyn FeatureFamily, picture: &Picture, count: usize, seed: u64, name: &str) -> Vec<f32> {
+fn sample_descriptors(family: &dyn FeatureFamily, picture: &Picture, count: usize, seed: u64, name: &str) -> Sample {
     let grid = family.grid(picture.width(), picture.height());
     let mut random = stream(seed, name);
     let mut next_number = 0;
@@ -122,5 +208,11 @@ fn sample_descriptors(family: &dyn FeatureFamily, picture: &Picture, count: usiz
     });
     let mut order: Vec<(u32, usize)> = heap.into_iter().map(|(_, number, slot)| (number, slot)).collect();
     order.sort_unstable();
-    order.into_iter().flat_map(|(_, slot)| chosen[slot * width..(slot + 1) * width].iter().copied()).collect()
+    Sample {
+        supports: order.iter().map(|&(number, _)| family.support(&grid, grid.position(number as usize))).collect(),
+        values: order
+            .into_iter()
+            .flat_map(|(_, slot)| chosen[slot * width..(slot + 1) * width].iter().copied())
+            .collect(),
+    }
 }

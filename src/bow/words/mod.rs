@@ -6,6 +6,7 @@
 //! [`pooling`] shares it among the features by what they put in.
 
 pub mod cells;
+pub mod examples;
 pub mod mapping;
 pub mod nearest;
 pub mod normalise;

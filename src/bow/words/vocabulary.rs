@@ -293,7 +293,7 @@ impl VocabularyValidParams {
 }
 
 /// Every descriptor's nearest word and its squared distance, in parallel over blocks of rows.
-fn assign(nearest: &NearestWords, descriptors: ArrayView2<'_, f32>) -> (Vec<u32>, Vec<f32>) {
+pub fn assign(nearest: &NearestWords, descriptors: ArrayView2<'_, f32>) -> (Vec<u32>, Vec<f32>) {
     const ROWS: usize = 2048;
     let mut owners = vec![0u32; descriptors.nrows()];
     let mut distances = vec![0f32; descriptors.nrows()];
