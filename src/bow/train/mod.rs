@@ -14,7 +14,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::channel::Encoder;
-use super::config::{Cost, Settings};
+use super::config::{Cost, Settings, Twins};
 use super::score::gram::sums;
 use super::words::examples::{PATCH, WordExamples, cut};
 use super::words::vocabulary::VocabularyError;
@@ -273,17 +273,28 @@ fn keep_examples(
     WordExamples { patches: Some(patches), ..examples }
 }
 
-/// The histograms of a data set's pictures, all channels side by side, or why a picture has none; kept in the `cache`.
-pub fn histograms(
+/// Scores of a data set's pictures in every category, or why a picture has none. Histograms are kept in the `cache`, which is why this is not
+/// [`crate::evaluate::scores`]: the scores are the same.
+pub fn scores(
     model: &BagOfWords,
     dataset: &Dataset,
     cache: Option<&Cache>,
     progress: &dyn Progress,
-) -> Vec<Result<Vec<Vec<f32>>, String>> {
+) -> Vec<Result<Vec<f64>, String>> {
     let encoders: Vec<&Encoder> = model.channels.iter().map(|channel| &channel.encoder).collect();
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
-    let encoded = encode(&model.settings, &encoders, dataset, &entries, &[false], cache, progress);
-    encoded.into_iter().map(|sides| sides.map(|mut sides| sides.swap_remove(0))).collect()
+    let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
+    let encoded = encode(&model.settings, &encoders, dataset, &entries, sides, cache, progress);
+    let score = |looks: Vec<Vec<Vec<f32>>>| {
+        let mut mean = vec![0.0; model.bias.len()];
+        for look in &looks {
+            for (mean, score) in mean.iter_mut().zip(model.scores_of(look.iter().map(Vec::as_slice))) {
+                *mean += score / looks.len() as f64;
+            }
+        }
+        mean
+    };
+    encoded.into_iter().map(|looks| looks.map(score)).collect()
 }
 
 fn decode_options(settings: &Settings) -> DecodeOptions {
