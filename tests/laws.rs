@@ -249,7 +249,7 @@ proptest! {
             // An additive kernel's term is 0 where the picture has no such word: only the bias goes through Z.
             let encoded: Vec<_> = model.channels.iter().map(|channel| channel.encoder.encode(&picture, false)).collect();
             let dimensions: usize = encoded.iter().map(|encoded| encoded.histogram.len()).sum();
-            let seen: usize = encoded.iter().flat_map(|encoded| &encoded.histogram).filter(|value| **value > 0.0).count();
+            let seen: usize = encoded.iter().flat_map(|encoded| &encoded.histogram).filter(|value| **value != 0.0).count();
             let without = encoded.iter().filter(|e| e.numbers.is_empty()).map(|e| e.histogram.len()).sum::<usize>();
             let all_additive = model.channels.iter().all(|channel| matches!(channel.kernel, Kernel::Additive(_)));
             let through = spread * (dimensions - seen - without) as f64 / dimensions as f64;

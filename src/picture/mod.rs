@@ -164,7 +164,7 @@ impl Picture {
 
     /// Grey, H×W: `(0.299 R + 0.587 G + 0.114 B)/255` in f32; 16-bit samples are divided by 257 first, not rounded.
     pub fn grey(&self) -> Array2<f32> {
-        self.plane(|[r, g, b]| (0.299 * r + 0.587 * g + 0.114 * b) / 255.0)
+        self.plane(grey)
     }
 
     /// A plane, H×W: `value` of every pixel's R, G, B in 0…255; 16-bit samples are divided by 257 first, not rounded.
@@ -199,6 +199,11 @@ impl Picture {
         };
         Ok(Self { width, height, samples })
     }
+}
+
+/// Grey in 0…1 of a pixel's R, G, B in 0…255: `(0.299 R + 0.587 G + 0.114 B)/255`.
+pub fn grey([r, g, b]: [f32; 3]) -> f32 {
+    (0.299 * r + 0.587 * g + 0.114 * b) / 255.0
 }
 
 #[cfg(test)]

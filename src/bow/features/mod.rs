@@ -5,6 +5,8 @@
 //! [`Family`] and one line in [`family`].
 
 pub mod dense_sift;
+#[cfg(test)]
+mod golden;
 pub mod grid;
 pub mod planes;
 pub mod quantiles;

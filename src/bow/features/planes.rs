@@ -4,7 +4,7 @@ use std::f32::consts::SQRT_2;
 
 use ndarray::Array2;
 
-use crate::picture::Picture;
+use crate::picture::{Picture, grey};
 
 crate::closed_set! {
     /// The sets of planes; R, G, B in 0…1.
@@ -33,13 +33,18 @@ const BRIGHTNESS: Formula = |[r, g, b]| (r + g + b) / (255.0 * 1.732_050_8);
 const LESS_BLUE: Formula = |[r, g, b]| ((r + g - 2.0 * b) / 255.0 + 2.0) / 4.0;
 
 impl Planes {
+    fn formulas(self) -> &'static [Formula] {
+        match self {
+            Planes::Grey => &[grey],
+            Planes::Rgb => &[RED, GREEN, BLUE],
+            Planes::Opponent => &[RED_GREEN, YELLOW_BLUE, BRIGHTNESS],
+            Planes::GreyBlue => &[grey, LESS_BLUE],
+        }
+    }
+
     /// Number of planes.
     pub fn count(self) -> usize {
-        match self {
-            Planes::Grey => 1,
-            Planes::GreyBlue => 2,
-            Planes::Rgb | Planes::Opponent => 3,
-        }
+        self.formulas().len()
     }
 
     /// Whether the first plane is grey.
@@ -49,13 +54,7 @@ impl Planes {
 
     /// The planes of `picture`, H×W each.
     pub fn of(self, picture: &Picture) -> Vec<Array2<f32>> {
-        let planes = |formulas: &[Formula]| formulas.iter().map(|formula| picture.plane(formula)).collect();
-        match self {
-            Planes::Grey => vec![picture.grey()],
-            Planes::Rgb => planes(&[RED, GREEN, BLUE]),
-            Planes::Opponent => planes(&[RED_GREEN, YELLOW_BLUE, BRIGHTNESS]),
-            Planes::GreyBlue => vec![picture.grey(), picture.plane(LESS_BLUE)],
-        }
+        self.formulas().iter().map(|formula| picture.plane(formula)).collect()
     }
 }
 
@@ -76,6 +75,7 @@ mod tests {
                 }
                 Planes::GreyBlue => vec![0.299 * r + 0.587 * g + 0.114 * b, (r + g - 2.0 * b + 2.0) / 4.0],
             };
+            assert_eq!(planes.begin_with_grey(), planes.of(&picture)[0] == picture.grey(), "{planes}");
             let found: Vec<f32> = planes.of(&picture).iter().map(|plane| plane[(0, 0)]).collect();
             assert_eq!((found.len(), planes.count()), (expected.len(), expected.len()));
             for (found, expected) in found.iter().zip(&expected) {

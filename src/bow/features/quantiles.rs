@@ -220,30 +220,6 @@ fn put_in_place(values: &mut [f32], first: usize, ranks: &[usize]) {
     put_in_place(high, middle + 1, &ranks[ranks.len() / 2 + 1..]);
 }
 
-/// What tests/golden/make_descriptors.py says of a part of chelsea.png.
-#[cfg(test)]
-pub(super) struct Golden {
-    pub json: serde_json::Value,
-    pub picture: Picture,
-    pub sizes: Vec<usize>,
-    pub step: usize,
-    pub features: usize,
-}
-
-#[cfg(test)]
-pub(super) fn golden() -> Golden {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(root.join("tests/golden/descriptors.json")).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let [x, y, width, height]: [usize; 4] = serde_json::from_value(json["crop"].clone()).unwrap();
-    let picture = Picture::open(&root.join("data/chelsea.png"), &Default::default()).unwrap();
-    let (sizes, step) = (&json["sizes"], &json["step"]);
-    let sizes: Vec<usize> = serde_json::from_value(sizes.clone()).unwrap();
-    let step = serde_json::from_value(step.clone()).unwrap();
-    let features = serde_json::from_value(json["features"].clone()).unwrap();
-    Golden { picture: picture.crop(x, y, width, height).unwrap(), sizes, step, features, json }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,7 +380,7 @@ mod tests {
             planes: Planes,
             rows: Vec<Row>,
         }
-        let golden = golden();
+        let golden = crate::bow::features::golden::read();
         let cases: Vec<Case> = serde_json::from_value(golden.json["quantiles"].clone()).unwrap();
         assert_eq!(cases.len(), 4);
         for Case { region, planes, rows } in cases {

@@ -7,8 +7,8 @@
 //!
 //! at the 4×4 bin centres. With the Gaussian window `κ_b(u) = Λ(u) exp(−½((u − δ_b)/(ω s))²)`, `Λ(u) = 1 − |u|/s`,
 //! `δ_b = s(b − 1.5)`, ω = 1.5. With the flat window κ_b = Λ times the mean of that exponential over |u| < s. Gradients continue
-//! beyond the border by their border value. Dimension `t + 8·(b_x + 4·b_y)`; L2, clamp at 0.2, L2. [`upright`] computes
-//! this; in [`dominant`] the bins are turned first. Whether a feature has contrast is decided on grey.
+//! beyond the border by their border value. Dimension `t + 8·(b_x + 4·b_y)`; L2, clamp at 0.2, L2. `upright.rs` computes
+//! this; in `dominant.rs` the bins are turned first. Whether a feature has contrast is decided on grey.
 //!
 //! Source: Lowe 2004; the PHOW scheme of VLFeat (Vedaldi & Fulkerson 2010), computed without its approximations.
 

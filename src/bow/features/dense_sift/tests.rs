@@ -501,7 +501,7 @@ fn golden_planes_and_turns_agree() {
         planes: Planes,
         rows: Vec<Row>,
     }
-    let golden = crate::bow::features::quantiles::golden();
+    let golden = crate::bow::features::golden::read();
     let cases: Vec<Case> = serde_json::from_value(golden.json["sift"].clone()).unwrap();
     assert_eq!(cases.len(), 5);
     for Case { orientation, window, planes, rows } in cases {
