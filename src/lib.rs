@@ -9,7 +9,7 @@
 //!
 //! ```text
 //!             bow::features           bow::words                    bow::score
-//!             dense SIFT on a grid    nearest words, mapping,       kernel with the support
+//!             descriptors on a grid   nearest words, mapping,       kernel with the support
 //!                                     pooling in cells, L1          pictures, dual coefficients
 //!
 //!  Picture ─────────────────▶ local features ────────────────▶ histogram ────────────────▶ score f
@@ -29,7 +29,7 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
-//! | [`picture`] | layer 0: decoding with limits, orientation, grey |
+//! | [`picture`] | layer 0: decoding with limits, orientation, planes |
 //! | [`bow`] | the Bag-of-Words family: `features`, `words`, `score`, each with both directions; training; model and trace files |
 //! | — the seam — | nothing below knows which family of models there is |
 //! | [`model`], [`explanation`], [`ledger`] | what any family offers: scores, explanations, the account of relevance |

@@ -3,7 +3,11 @@
 use std::sync::LazyLock;
 
 use bowsight::bow::channel::{Encoded, Encoder};
-use bowsight::bow::config::{ChannelConfig, Configuration, ExplainConfig, Settings, Twins};
+use bowsight::bow::config::{ChannelConfig, Configuration, DescriptorConfig, ExplainConfig, Settings, Twins};
+use bowsight::bow::features::dense_sift::Orientation;
+use bowsight::bow::features::planes::Planes;
+use bowsight::bow::features::quantiles::Region;
+use bowsight::bow::features::{self, Family};
 use bowsight::bow::score::kernel::{Kernel, KernelKind};
 use bowsight::bow::score::svm::Report;
 use bowsight::bow::score::{Decomposition, Roots};
@@ -53,6 +57,25 @@ fn kinds() -> &'static [ChannelConfig] {
     &KINDS
 }
 
+/// Every descriptor family, set of planes, orientation and region there is; what a family ignores just comes twice.
+fn descriptors() -> &'static [DescriptorConfig] {
+    static DESCRIPTORS: LazyLock<Vec<DescriptorConfig>> = LazyLock::new(|| {
+        let mut descriptors = Vec::new();
+        for &family in Family::ALL {
+            for &planes in Planes::ALL {
+                for &orientation in Orientation::ALL {
+                    for &region in Region::ALL {
+                        let own = DescriptorConfig { sizes: vec![2, 3], step: 3, ..DescriptorConfig::of(family) };
+                        descriptors.push(DescriptorConfig { planes, orientation, region, ..own });
+                    }
+                }
+            }
+        }
+        descriptors
+    });
+    &DESCRIPTORS
+}
+
 /// A channel of one of these kinds, by number.
 fn channel(number: usize, cells: &str) -> ChannelConfig {
     let mut config = kinds()[number].clone();
@@ -88,7 +111,8 @@ fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
         .iter()
         .map(|config| {
             // RootSIFT descriptors are not negative and have length 1; words near them.
-            let mut words = Array2::from_shape_fn((config.vocabulary.words, 128), |_| random.random::<f32>().powi(4));
+            let width = features::family(&config.descriptor).width();
+            let mut words = Array2::from_shape_fn((config.vocabulary.words, width), |_| random.random::<f32>().powi(4));
             for mut word in words.rows_mut() {
                 let norm = word.dot(&word).sqrt();
                 word /= norm;
@@ -203,7 +227,7 @@ fn train_scores(model: &BagOfWords) -> Array2<f64> {
 /// What a random model and picture are made of.
 #[derive(Debug, Clone)]
 struct Recipe {
-    kinds: Vec<usize>,
+    kinds: Vec<(usize, usize)>,
     cells: &'static str,
     size: (usize, usize),
     seed: u64,
@@ -211,13 +235,16 @@ struct Recipe {
 
 impl Recipe {
     fn make(&self) -> (BagOfWords, Picture) {
-        let channels = self.kinds.iter().map(|&kind| channel(kind, self.cells)).collect();
-        (model(channels, self.seed), picture(self.size.0, self.size.1, self.seed))
+        let channels = self.kinds.iter().map(|&(kind, descriptor)| ChannelConfig {
+            descriptor: descriptors()[descriptor].clone(),
+            ..channel(kind, self.cells)
+        });
+        (model(channels.collect(), self.seed), picture(self.size.0, self.size.1, self.seed))
     }
 }
 
 fn any_recipe() -> impl Strategy<Value = Recipe> {
-    let numbers = proptest::collection::vec(0..kinds().len(), 1..3);
+    let numbers = proptest::collection::vec((0..kinds().len(), 0..descriptors().len()), 1..3);
     let cells = prop_oneof![Just("1x1"), Just("1x1+2x2+3x1"), Just("3x4")];
     (numbers, cells, (12usize..50, 12usize..50), 0u64..10_000).prop_map(|(kinds, cells, size, seed)| Recipe {
         kinds,
@@ -248,7 +275,7 @@ proptest! {
             // An additive kernel's term is 0 where the picture has no such word: only the bias goes through Z.
             let encoded = encoded(&model, &picture);
             let dimensions: usize = encoded.iter().map(|encoded| encoded.histogram.len()).sum();
-            let seen: usize = encoded.iter().flat_map(|encoded| &encoded.histogram).filter(|value| **value > 0.0).count();
+            let seen: usize = encoded.iter().flat_map(|encoded| &encoded.histogram).filter(|value| **value != 0.0).count();
             let without = encoded.iter().filter(|e| e.members.is_empty()).map(|e| e.histogram.len()).sum::<usize>();
             let all_additive = model.channels.iter().all(|channel| matches!(channel.kernel, Kernel::Additive(_)));
             let through = spread * (dimensions - seen - without) as f64 / dimensions as f64;
@@ -474,6 +501,21 @@ fn a_flat_picture_is_accounted_for_without_features() {
         assert!(explanation.relevance.iter().all(|value| *value == 0.0));
         assert!((explanation.ledger.no_features + explanation.ledger.bias_sink - explanation.score).abs() < 1e-12);
         assert!((explanation.score - model.bias[1]).abs() < 1e-12);
+    }
+}
+
+/// With every descriptor, whatever the number of threads: the same bytes.
+#[test]
+fn every_descriptor_is_conserved_and_knows_no_threads() {
+    for descriptor in descriptors() {
+        let model = model(vec![ChannelConfig { descriptor: descriptor.clone(), ..channel(0, "1x1+2x2") }], 6);
+        let picture = picture(41, 35, 6);
+        let explain = || explain(&model, &picture, query(0));
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (one, many) = (pool(1).install(explain), pool(3).install(explain));
+        assert!((one.relevance.sum() - one.score).abs() < TOLERANCE, "{descriptor:?}");
+        assert!(one.relevance.iter().any(|value| *value != 0.0), "{descriptor:?}");
+        assert_eq!((one.score.to_bits(), one.relevance), (many.score.to_bits(), many.relevance), "{descriptor:?}");
     }
 }
 

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::features::{Family, ZeroRule, dense_sift::Window};
+use super::features::dense_sift::{Orientation, Window};
+use super::features::planes::Planes;
+use super::features::quantiles::Region;
+use super::features::{self, Family, ZeroRule};
 use super::score::kernel::KernelKind;
 use super::score::{Decomposition, Roots};
 use super::words::cells::CellLayout;
@@ -81,34 +84,79 @@ impl Default for ChannelConfig {
     }
 }
 
-/// Dense local features.
+/// Dense local features; what a family does not use is ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(from = "DescriptorKeys")]
 pub struct DescriptorConfig {
     /// The family.
     pub family: Family,
-    /// Bin sizes in pixels; a descriptor is 4 bins wide.
+    /// The planes, the family's usual ones where none are named.
+    pub planes: Planes,
+    /// Bin sizes s in pixels; a descriptor is 4 bins wide.
     pub sizes: Vec<usize>,
     /// Distance of neighbours in pixels.
     pub step: usize,
-    /// How the pixels of a bin are weighted.
+    /// How the pixels of a bin are weighted (dense-sift).
     pub window: Window,
-    /// Whether to apply RootSIFT.
+    /// How the bins lie (dense-sift).
+    pub orientation: Orientation,
+    /// Whether to apply RootSIFT (dense-sift).
     pub rootsift: bool,
-    /// What becomes of features without contrast.
+    /// What becomes of features without contrast (dense-sift).
     pub zero: ZeroRule,
+    /// The pixels that are described together (quantiles).
+    pub region: Region,
+}
+
+/// [`DescriptorConfig`] as it is typed: what is left out has a default, which for the planes depends on the family.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DescriptorKeys {
+    family: Family,
+    planes: Option<Planes>,
+    sizes: Vec<usize>,
+    step: usize,
+    window: Window,
+    orientation: Orientation,
+    rootsift: bool,
+    zero: ZeroRule,
+    region: Region,
+}
+
+impl Default for DescriptorKeys {
+    fn default() -> Self {
+        Self {
+            family: Family::DenseSift,
+            planes: None,
+            sizes: vec![4, 6, 8, 10],
+            step: 4,
+            window: Window::Flat,
+            orientation: Orientation::Upright,
+            rootsift: true,
+            zero: ZeroRule::Drop,
+            region: Region::HalfCircles,
+        }
+    }
+}
+
+impl From<DescriptorKeys> for DescriptorConfig {
+    fn from(keys: DescriptorKeys) -> Self {
+        let DescriptorKeys { family, planes, sizes, step, window, orientation, rootsift, zero, region } = keys;
+        let config = Self { family, planes: Planes::Grey, sizes, step, window, orientation, rootsift, zero, region };
+        Self { planes: planes.unwrap_or_else(|| features::family(&config).usual_planes()), ..config }
+    }
+}
+
+impl DescriptorConfig {
+    /// The defaults of a family.
+    pub fn of(family: Family) -> Self {
+        DescriptorKeys { family, ..DescriptorKeys::default() }.into()
+    }
 }
 
 impl Default for DescriptorConfig {
     fn default() -> Self {
-        Self {
-            family: Family::DenseSift,
-            sizes: vec![4, 6, 8, 10],
-            step: 4,
-            window: Window::Flat,
-            rootsift: true,
-            zero: ZeroRule::Drop,
-        }
+        Self::of(Family::DenseSift)
     }
 }
 
@@ -417,10 +465,13 @@ impl Settings {
     }
 }
 
-struct Faults(Vec<String>);
+/// Faults found so far.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<String>);
 
 impl Faults {
-    fn require(&mut self, holds: bool, key: &str, allowed: &str, found: impl std::fmt::Display) {
+    /// Notes that `key` must be `allowed` and not `found`, unless it `holds`.
+    pub fn require(&mut self, holds: bool, key: &str, allowed: &str, found: impl std::fmt::Display) {
         if !holds {
             self.0.push(format!("\"{key}\" must be {allowed}, got {found}"));
         }
@@ -433,7 +484,7 @@ impl Configuration {
     /// # Errors
     /// [`ConfigError`] with one sentence a fault.
     pub fn check(self) -> Result<Settings, ConfigError> {
-        let mut faults = Faults(Vec::new());
+        let mut faults = Faults::default();
         faults.require(!self.channel.is_empty(), "channel", "at least one channel", "none");
         faults.require(self.channel.len() <= 64, "channel", "at most 64 channels", self.channel.len());
         for (u, channel) in self.channel.iter().enumerate() {
@@ -473,17 +524,7 @@ impl Configuration {
 impl ChannelConfig {
     fn check(&self, at: &str, faults: &mut Faults) {
         let key = |name: &str| format!("{at}.{name}");
-        let sizes = &self.descriptor.sizes;
-        let text = format!("{sizes:?}");
-        let different = sizes.iter().collect::<std::collections::HashSet<_>>().len() == sizes.len();
-        faults.require(
-            !sizes.is_empty() && sizes.len() <= 32 && different && sizes.iter().all(|size| (1..=512).contains(size)),
-            &key("descriptor.sizes"),
-            "1 to 32 different bin sizes of 1 to 512 pixels",
-            text,
-        );
-        let step = self.descriptor.step;
-        faults.require((1..=512).contains(&step), &key("descriptor.step"), "1 to 512 pixels", step);
+        features::family(&self.descriptor).check(&key("descriptor"), faults);
         let words = self.vocabulary.words;
         faults.require((1..=1_000_000).contains(&words), &key("vocabulary.words"), "1 to 1000000", words);
         let sample = self.vocabulary.sample;
@@ -567,6 +608,30 @@ mod tests {
             "combination.norm",
         ] {
             assert!(text.contains(part), "{part} is missing in: {text}");
+        }
+    }
+
+    #[test]
+    fn planes_left_out_are_those_of_the_family() {
+        let read = |text: &str| toml::from_str::<DescriptorConfig>(text).map_err(|error| error.to_string());
+        assert_eq!(read("step = 4").unwrap(), DescriptorConfig::default());
+        assert_eq!(read("").unwrap().planes, Planes::Grey);
+        assert_eq!(read("family = \"quantiles\"").unwrap().planes, Planes::Rgb);
+        assert_eq!(read("family = \"quantiles\"\nplanes = \"grey\"").unwrap().planes, Planes::Grey);
+        assert!(read("planes = \"gray\"").unwrap_err().contains("did you mean \"grey\"?"));
+        assert!(read("plains = 3").unwrap_err().contains("plains"));
+    }
+
+    #[test]
+    fn every_family_checks_its_grid() {
+        for &family in Family::ALL {
+            let descriptor = DescriptorConfig { sizes: vec![14, 0], step: 0, ..DescriptorConfig::of(family) };
+            let channel = vec![ChannelConfig { descriptor, ..ChannelConfig::default() }];
+            let text = Configuration { channel, ..Configuration::default() }.check().unwrap_err().to_string();
+            for part in ["\"channel.0.descriptor.sizes\"", "[14, 0]", "\"channel.0.descriptor.step\" must be 1 to 512"]
+            {
+                assert!(text.contains(part), "{family}: {part} is missing in: {text}");
+            }
         }
     }
 

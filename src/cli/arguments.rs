@@ -203,6 +203,21 @@ pub(crate) struct Configuring {
     /// Number of visual words
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub words: Option<i64>,
+    /// The descriptors: dense-sift, quantiles
+    #[arg(long, value_name = "FAMILY")]
+    pub descriptor: Option<String>,
+    /// The planes they are taken of: grey, rgb, opponent, grey+blue [default: grey; for quantiles rgb]
+    #[arg(long, value_name = "SET")]
+    pub planes: Option<String>,
+    /// Bin sizes in pixels, e.g. 4,6,8,10; a descriptor is 4 bins wide
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', allow_negative_numbers = true)]
+    pub sizes: Option<Vec<i64>>,
+    /// How the bins of dense SIFT lie: upright, dominant
+    #[arg(long, value_name = "KIND")]
+    pub orientation: Option<String>,
+    /// Region of quantiles: half-circles, square
+    #[arg(long, value_name = "KIND")]
+    pub region: Option<String>,
     /// How features weigh words: hard, soft, rank
     #[arg(long, value_name = "KIND")]
     pub mapping: Option<String>,
@@ -257,6 +272,10 @@ impl Configuring {
                 draft.set(key, value.clone());
             }
         };
+        text("channel.descriptor.family", &self.descriptor);
+        text("channel.descriptor.planes", &self.planes);
+        text("channel.descriptor.orientation", &self.orientation);
+        text("channel.descriptor.region", &self.region);
         text("channel.mapping.kind", &self.mapping);
         text("channel.pooling.cells", &self.cells);
         text("channel.kernel.kind", &self.kernel);
@@ -270,6 +289,9 @@ impl Configuring {
                 Ok(number) => draft.set("svm.c", number),
                 Err(_) => draft.set("svm.c", c.clone()),
             }
+        }
+        if let Some(sizes) = &self.sizes {
+            draft.set("channel.descriptor.sizes", sizes.clone());
         }
         if let Some(words) = self.words {
             draft.set("channel.vocabulary.words", words);

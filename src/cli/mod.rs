@@ -52,7 +52,7 @@ enum Command {
     /// Train, test and explain on the textures that come with the program
     Demo(demo::Arguments),
     /// Learn a classifier from labelled pictures
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     /// Average precision of a classifier on labelled pictures
     Evaluate(evaluate::Arguments),
     /// Scores of pictures in every category

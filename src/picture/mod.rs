@@ -165,13 +165,17 @@ impl Picture {
 
     /// Grey, H×W: `(0.299 R + 0.587 G + 0.114 B)/255` in f32; 16-bit samples are divided by 257 first, not rounded.
     pub fn grey(&self) -> Array2<f32> {
-        let weigh = |[r, g, b]: [f32; 3]| (0.299 * r + 0.587 * g + 0.114 * b) / 255.0;
+        self.plane(grey)
+    }
+
+    /// A plane, H×W: `value` of every pixel's R, G, B in 0…255; 16-bit samples are divided by 257 first, not rounded.
+    pub fn plane(&self, value: impl Fn([f32; 3]) -> f32) -> Array2<f32> {
         let values: Vec<f32> = match &self.samples {
             Samples::Eight(samples) => {
-                samples.as_chunks::<3>().0.iter().map(|pixel| weigh(pixel.map(f32::from))).collect()
+                samples.as_chunks::<3>().0.iter().map(|pixel| value(pixel.map(f32::from))).collect()
             }
             Samples::Sixteen(samples) => {
-                samples.as_chunks::<3>().0.iter().map(|pixel| weigh(pixel.map(|v| f32::from(v) / 257.0))).collect()
+                samples.as_chunks::<3>().0.iter().map(|pixel| value(pixel.map(|v| f32::from(v) / 257.0))).collect()
             }
         };
         Array2::from_shape_vec((self.height, self.width), values).unwrap_or_default()
@@ -211,6 +215,11 @@ impl Picture {
     }
 }
 
+/// Grey in 0…1 of a pixel's R, G, B in 0…255: `(0.299 R + 0.587 G + 0.114 B)/255`.
+pub fn grey([r, g, b]: [f32; 3]) -> f32 {
+    (0.299 * r + 0.587 * g + 0.114 * b) / 255.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +231,9 @@ mod tests {
         let sixteen = Picture::from_rgb16(1, 1, vec![257 * 7 + 100; 3]).unwrap();
         let expected = (257.0 * 7.0 + 100.0) / 257.0 / 255.0;
         assert!((sixteen.grey()[(0, 0)] - expected).abs() < 1e-7);
+        let colours = Picture::from_rgb16(2, 1, vec![0, 1, 2, 300, 65535, 5]).unwrap();
+        assert_eq!(colours.plane(|[r, _, _]| r), ndarray::array![[0.0, 300.0 / 257.0]]);
+        assert_eq!(colours.plane(|[_, g, _]| g), ndarray::array![[1.0 / 257.0, 255.0]]);
         assert_eq!(sixteen.rgb8().get_pixel(0, 0).0, [7; 3]);
         assert_eq!(Picture::from_rgb16(1, 1, vec![65535, 0, 257]).unwrap().rgb8().get_pixel(0, 0).0, [255, 0, 1]);
     }

@@ -35,6 +35,16 @@ fn the_printed_configuration_is_a_configuration() {
     assert!(text.contains("words = 77") && text.contains("seed = 5") && text.contains("kind = \"linear\""));
     std::fs::write(&path, &text).unwrap();
     assert_eq!(succeed(&["train", "--print-config", "--config", super::setting::text(&path)]), text);
+    // A family brings its planes, where none are named.
+    let quantiles = ["train", "--print-config", "--descriptor", "quantiles", "--sizes", "14,20", "--region", "square"];
+    let text = succeed(&quantiles);
+    for line in ["family = \"quantiles\"", "planes = \"rgb\"", "sizes = [14, 20]", "region = \"square\""] {
+        assert!(text.contains(line), "{line} is missing in {text}");
+    }
+    let turned = succeed(&["train", "--print-config", "--planes", "grey+blue", "--orientation", "dominant"]);
+    assert!(turned.contains("planes = \"grey+blue\"") && turned.contains("orientation = \"dominant\""));
+    let errors = fail(2, &["train", "--print-config", "--sizes", "4,-6"]);
+    assert!(errors.contains("sizes"), "{errors}");
     // Flags win.
     let over = succeed(&["train", "--print-config", "--config", super::setting::text(&path), "--words", "9"]);
     assert!(over.contains("words = 9\n"));

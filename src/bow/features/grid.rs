@@ -4,6 +4,7 @@
 //! `offset = ⌊3(L − s)/2⌋`, L the largest size, so that the levels share their centres. Features are numbered by level,
 //! then y₀, then x₀ (x fastest). Source: VLFeat's `vl_phow`.
 
+use crate::bow::config::Faults;
 use crate::dataset::Rectangle;
 
 /// One size of the grid.
@@ -119,6 +120,24 @@ impl Grid {
 fn count(length: usize, size: usize, offset: usize, step: usize) -> usize {
     let taken = 1 + offset + 3 * size;
     if length < taken { 0 } else { (length - taken) / step + 1 }
+}
+
+/// The smallest picture, in pixels a side, whose grid holds a feature.
+pub fn smallest_side(sizes: &[usize]) -> usize {
+    let largest = sizes.iter().copied().max().unwrap_or(0);
+    sizes.iter().map(|&size| 3 * (largest - size) / 2 + 3 * size + 1).min().unwrap_or(0)
+}
+
+/// Checks the settings of a grid; `at` is the key of what they are part of.
+pub fn check(sizes: &[usize], step: usize, at: &str, faults: &mut Faults) {
+    let different = sizes.iter().collect::<std::collections::HashSet<_>>().len() == sizes.len();
+    faults.require(
+        !sizes.is_empty() && sizes.len() <= 32 && different && sizes.iter().all(|size| (1..=512).contains(size)),
+        &format!("{at}.sizes"),
+        "1 to 32 different bin sizes of 1 to 512 pixels",
+        format!("{sizes:?}"),
+    );
+    faults.require((1..=512).contains(&step), &format!("{at}.step"), "1 to 512 pixels", step);
 }
 
 #[cfg(test)]

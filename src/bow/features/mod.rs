@@ -1,25 +1,33 @@
 //! Layer 1 ⇄ 2: pixels → local features, and each feature's relevance → its pixels.
 //!
 //! Forward a [`FeatureFamily`] turns a picture into descriptors on a dense [`grid`]; back, [`support::spread`] gives
-//! every feature's relevance to the pixels of its support. A new family is one file and one arm in [`family`].
+//! every feature's relevance to the pixels of its support. A new family is one file, which checks its own settings, one name in
+//! [`Family`] and one line in [`family`].
 
 pub mod dense_sift;
+#[cfg(test)]
+mod golden;
 pub mod grid;
+pub mod planes;
+pub mod quantiles;
 pub mod rootsift;
+mod strip;
 pub mod support;
 
-use ndarray::ArrayView2;
-
-use crate::bow::config::DescriptorConfig;
+use crate::bow::config::{DescriptorConfig, Faults};
 use crate::dataset::Rectangle;
 use crate::picture::Picture;
 use grid::{Grid, Position};
+use planes::Planes;
+pub use strip::Strip;
 
 crate::closed_set! {
     /// The descriptor families.
     pub enum Family as "descriptor family" {
-        /// Dense SIFT on grey, 128 values.
+        /// Dense SIFT, 128 values a plane.
         DenseSift = "dense-sift",
+        /// Quantiles of the values, 9 a plane and region.
+        Quantiles = "quantiles",
     }
 }
 
@@ -33,17 +41,16 @@ crate::closed_set! {
     }
 }
 
-/// Some consecutive kept features of a picture.
-#[derive(Debug)]
-pub struct Strip<'a> {
-    /// Grid numbers, ascending.
-    pub numbers: &'a [u32],
-    /// One row a feature, as the mapping sees it.
-    pub descriptors: ArrayView2<'a, f32>,
-}
-
 /// A way to turn a picture into local features on a dense grid.
 pub trait FeatureFamily: Send + Sync {
+    /// Checks the family's settings, before anything else is asked of it; `at` is the configuration's key.
+    fn check(&self, at: &str, faults: &mut Faults);
+
+    /// The planes where the configuration names none.
+    fn usual_planes(&self) -> Planes {
+        Planes::Grey
+    }
+
     /// Values of a descriptor.
     fn width(&self) -> usize;
 
@@ -67,34 +74,9 @@ pub trait FeatureFamily: Send + Sync {
 
 /// The family that a configuration asks for.
 pub fn family(config: &DescriptorConfig) -> Box<dyn FeatureFamily> {
+    let config = config.clone();
     match config.family {
-        Family::DenseSift => Box::new(DenseSift { config: config.clone() }),
-    }
-}
-
-struct DenseSift {
-    config: DescriptorConfig,
-}
-
-impl FeatureFamily for DenseSift {
-    fn width(&self) -> usize {
-        dense_sift::WIDTH
-    }
-
-    fn grid(&self, width: usize, height: usize) -> Grid {
-        Grid::new(width, height, &self.config.sizes, self.config.step)
-    }
-
-    fn extract(&self, picture: &Picture, grid: &Grid, sink: &mut dyn FnMut(Strip<'_>)) {
-        dense_sift::extract(&picture.grey(), grid, self.config.window, self.config.zero, self.config.rootsift, sink);
-    }
-
-    fn receptive_field(&self, grid: &Grid, position: Position) -> Rectangle {
-        dense_sift::receptive_field(grid, position)
-    }
-
-    fn smallest_side(&self) -> usize {
-        let largest = self.config.sizes.iter().copied().max().unwrap_or(0);
-        self.config.sizes.iter().map(|&size| 3 * (largest - size) / 2 + 3 * size + 1).min().unwrap_or(0)
+        Family::DenseSift => Box::new(dense_sift::DenseSift(config)),
+        Family::Quantiles => Box::new(quantiles::Quantiles(config)),
     }
 }
