@@ -2,6 +2,7 @@
 
 mod classifiers;
 mod cost;
+pub mod folds;
 mod histograms;
 mod kernels;
 mod sample;
@@ -15,6 +16,7 @@ use super::config::{Cost, Settings};
 use super::score::gram::sums;
 use super::words::vocabulary::VocabularyError;
 use super::{BagOfWords, FittedChannel, TrainingRecord};
+use crate::dataset::folds::FoldsError;
 use crate::dataset::{Dataset, DatasetError};
 use crate::picture::DecodeOptions;
 use crate::progress::Progress;
@@ -67,6 +69,19 @@ pub enum TrainError {
         /// Its usable negatives.
         negatives: usize,
     },
+    /// The data set can't be cut into folds.
+    #[error(transparent)]
+    Folds(#[from] FoldsError),
+    /// The training of one fold failed.
+    #[error("fold {fold} of {folds} can't be learnt")]
+    Fold {
+        /// The fold, counted from 1.
+        fold: usize,
+        /// How many there are.
+        folds: usize,
+        /// Why.
+        source: Box<TrainError>,
+    },
     /// C is to be validated and there is nothing to validate on.
     #[error("no category has positives in both \"{fit}\" and \"{validate}\" to choose C by")]
     NothingToValidate {
@@ -77,6 +92,19 @@ pub enum TrainError {
     },
 }
 
+impl TrainError {
+    /// What a user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            TrainError::Dataset(error) => error.hint(),
+            TrainError::Folds(error) => error.hint(),
+            TrainError::Fold { source, .. } => source.hint(),
+            TrainError::NothingToValidate { .. } => Some("--c 10 fits without validation".to_string()),
+            _ => None,
+        }
+    }
+}
+
 /// The pictures to train on.
 #[derive(Debug)]
 pub struct TrainingData {
@@ -84,6 +112,31 @@ pub struct TrainingData {
     pub split: Dataset,
     /// The splits to choose C by: fitted on the first, scored on the second; of the same categories.
     pub validation: Option<(Dataset, Dataset)>,
+}
+
+impl TrainingData {
+    /// Makes sure, before any picture is opened, that every category can be learnt and that there is something to choose C by.
+    fn check(&self, settings: &Settings) -> Result<(), TrainError> {
+        self.split.require_positives()?;
+        if settings.svm.c == Cost::Validate {
+            let has = |dataset: &Dataset, category: usize, sign: i8| {
+                dataset.pictures.iter().any(|entry| entry.labels.get(category) == Some(&sign))
+            };
+            let judged = self.validation.as_ref().is_some_and(|(fit, validate)| {
+                (0..fit.categories.len()).any(|c| has(fit, c, 1) && has(fit, c, -1) && has(validate, c, 1))
+            });
+            if !judged {
+                return Err(self.nothing_to_validate());
+            }
+        }
+        Ok(())
+    }
+
+    fn nothing_to_validate(&self) -> TrainError {
+        let (fit, validate) =
+            self.validation.as_ref().map_or((&self.split, &self.split), |(fit, validate)| (fit, validate));
+        TrainError::NothingToValidate { fit: fit.split.clone(), validate: validate.split.clone() }
+    }
 }
 
 /// A picture that could not be used.
@@ -106,7 +159,7 @@ pub fn train(
     data: &TrainingData,
     progress: &dyn Progress,
 ) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
-    data.split.require_positives()?;
+    data.check(settings)?;
     let data_digest = data.split.digest()?;
     let pool = Pool::new(data);
 
@@ -141,10 +194,7 @@ pub fn train(
 
     let (costs, validation) = match (settings.svm.c, &splits.validation) {
         (Cost::Fixed(c), _) => (vec![c; data.split.categories.len()], None),
-        (Cost::Validate, None) => {
-            let name = || data.split.split.clone();
-            return Err(TrainError::NothingToValidate { fit: name(), validate: name() });
-        }
+        (Cost::Validate, None) => return Err(data.nothing_to_validate()),
         (Cost::Validate, Some((fit, validate))) => {
             let (costs, validation) = choose_cost(settings, &sums, fit, validate, progress)?;
             (costs, Some(validation))
