@@ -47,10 +47,22 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         write_scores(&mut file, &dataset, &found.scores, Some(&found.fold)).map_err(WriteError::io(path))?;
         file.commit()?;
     }
+    note_different_scales(&found, reporter);
     let measures = across_folds(&dataset, &found.scores, &found.fold, arguments.folds);
     reporter.text(&text(&dataset, &found, &measures, failed))?;
     reporter.document(&document(&dataset, &found, &measures, failed))?;
     Ok(if failed > 0 { Outcome::SomeFailed } else { Outcome::Done })
+}
+
+/// Scores spread with C: where the folds' differ widely, so do their scores' scales.
+fn note_different_scales(found: &CrossValidation, reporter: &Reporter) {
+    let costs = || found.trainings.iter().flat_map(|training| &training.solvers).map(|solver| solver.c);
+    let (least, most) = (costs().fold(f64::INFINITY, f64::min), costs().fold(0.0, f64::max));
+    if most > 10.0 * least {
+        reporter.note(&format!(
+            "the folds chose C from {least:.3} to {most:.3}: pooled AP and ROC AUC compare scores of different scales (--c gives one to all)"
+        ));
+    }
 }
 
 /// `mean ± deviation` in per cent.
