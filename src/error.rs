@@ -92,13 +92,13 @@ impl Error {
             Error::UnknownCategory { found, known } => {
                 nearest(found, known.iter().map(String::as_str)).map(|name| format!("--category {name}"))
             }
-            Error::Dataset(error) | Error::Train(TrainError::Dataset(error)) => error.hint(),
+            Error::Dataset(error) => error.hint(),
+            Error::Train(error) => error.hint(),
             Error::Picture(error) => error.hint(),
             Error::Export(error) => error.hint(),
             Error::Config(ReadError::UnknownKeys { .. }) => {
                 Some("bowsight train --print-config lists every key".to_string())
             }
-            Error::Train(TrainError::NothingToValidate { .. }) => Some("--c 10 fits without validation".to_string()),
             Error::Shapes(error) => error.hint(),
             _ => None,
         }

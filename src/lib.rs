@@ -34,7 +34,7 @@
 //! | — the seam — | nothing below knows which family of models there is |
 //! | [`model`], [`explanation`], [`ledger`] | what any family offers: scores, explanations, the account of relevance |
 //! | [`heatmap`] | map → picture |
-//! | [`evaluate`] | average precision |
+//! | [`evaluate`] | average precision, ROC AUC, accuracy; over folds |
 //! | [`export`] | batches: resumable, divisible, the same bytes always |
 //! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
 //! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order |

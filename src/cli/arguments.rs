@@ -7,7 +7,7 @@ use clap::Args;
 use crate::bow::config::{ExplainConfig, Settings};
 use crate::bow::score::{Decomposition, Roots};
 use crate::bow::{BagOfWords, model_file};
-use crate::config::{Draft, ReadError};
+use crate::config::{Draft, Preset, ReadError};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::explanation::{BiasMode, Query, Selection};
@@ -197,6 +197,9 @@ pub(crate) struct Configuring {
     /// A configuration file; `bowsight train --print-config` writes one with every key
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
+    /// Start from the settings of a published system: paper-voc or paper-shapes (Bach et al. 2015, Figs 7–10 and Fig 6)
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    pub preset: Option<Preset>,
     /// Set any key, e.g. --set channel.descriptor.step=6; a channel's key without a number goes to all channels
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -242,6 +245,9 @@ pub(crate) struct Configuring {
     /// Weights of the channels: given, uniform, aligned, mkl
     #[arg(long, value_name = "KIND")]
     pub weights: Option<String>,
+    /// Keep the pixels of the words' example patches in the model, so that they can be shown without the data
+    #[arg(long)]
+    pub store_patches: bool,
     /// C of the SVM: a number, or "validate"
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub c: Option<String>,
@@ -257,8 +263,12 @@ pub(crate) struct Configuring {
 }
 
 impl Configuring {
-    pub fn resolve(&self, seed: Option<u64>, store_patches: bool) -> Result<Settings, Error> {
-        let mut draft = self.config.as_deref().map(Draft::read).transpose()?.unwrap_or_default();
+    pub fn resolve(&self, seed: Option<u64>) -> Result<Settings, Error> {
+        let mut draft = match (&self.config, self.preset) {
+            (Some(path), _) => Draft::read(path)?,
+            (None, Some(preset)) => preset.draft(),
+            (None, None) => Draft::default(),
+        };
         for assignment in &self.set {
             draft.assign(assignment)?;
         }
@@ -296,7 +306,7 @@ impl Configuring {
         if let Some(words) = self.words {
             draft.set("channel.vocabulary.words", words);
         }
-        if store_patches {
+        if self.store_patches {
             draft.set("channel.vocabulary.store_patches", true);
         }
         if let Some(power) = self.power {

@@ -10,7 +10,7 @@ use super::arguments::{Data, ModelFile, decode_options};
 use super::report::{Reporter, table};
 use crate::dataset::Dataset;
 use crate::error::Error;
-use crate::evaluate::{self, AveragePrecision, PictureScores};
+use crate::evaluate::{self, AveragePrecision, Measures, PictureScores, mean_auc, mean_precision};
 use crate::format::atomic::{AtomicFile, WriteError};
 use crate::model::Model;
 
@@ -19,7 +19,9 @@ use crate::model::Model;
   bowsight evaluate --data VOC2012 --split test --model voc.bowsight --scores scores.csv
 
 Average precision in both definitions of the PASCAL VOC challenge: the mean over eleven recall points (2007) and the
-area under the precision-recall curve (2010). Difficult pictures are left out; a category without positives has none.")]
+area under the precision-recall curve (2010). Difficult pictures are left out; a category without positives has none.
+ROC AUC is the share of pairs of a positive and a negative picture that are in the right order. Where every picture has one
+category, accuracies and the confusion matrix are those of deciding for the category of the largest score.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     data: Data,
@@ -35,97 +37,132 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     let dataset = arguments.data.open()?.align_categories(model.categories())?;
     let output = arguments.scores.as_deref().map(AtomicFile::create).transpose()?;
     let scores = evaluate::scores(&model, &dataset, &decode_options(&model.settings), reporter);
-    let mut failed = 0;
-    for (entry, scores) in dataset.pictures.iter().zip(&scores) {
-        if let Err(reason) = scores {
-            failed += 1;
-            reporter.note(&format!("warning: picture \"{}\" is left out: {reason}", entry.id));
-        }
-    }
+    let failed = name_failures(&dataset, &scores, reporter);
     if let (Some(mut file), Some(path)) = (output, &arguments.scores) {
-        write_scores(&mut file, &dataset, &scores).map_err(WriteError::io(path))?;
+        write_scores(&mut file, &dataset, &scores, None).map_err(WriteError::io(path))?;
         file.commit()?;
     }
-    let precisions = evaluate::precisions(&dataset, &scores);
-    let mean = evaluate::mean(&precisions);
-    let positives: Vec<usize> = (0..dataset.categories.len()).map(|category| dataset.positives(category)).collect();
-    print_text(reporter, &dataset, &positives, &precisions, mean, failed)?;
-    print_json(reporter, &dataset, &positives, &precisions, mean, failed)?;
+    let measures = evaluate::measure(&dataset, &scores);
+    reporter.text(&text(&dataset, &measures, failed))?;
+    reporter.document(&document(&dataset, &measures, failed))?;
     Ok(if failed > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }
 
-fn print_text(
-    reporter: &Reporter,
-    dataset: &Dataset,
-    positives: &[usize],
-    precisions: &[Option<AveragePrecision>],
-    mean: Option<AveragePrecision>,
-    failed: usize,
-) -> Result<(), Error> {
-    let percent = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |value| format!("{:.2}", 100.0 * value));
-    let row = |name: &str, positives: String, ap: Option<AveragePrecision>| {
-        vec![name.to_string(), positives, percent(ap.map(|ap| ap.voc2007)), percent(ap.map(|ap| ap.voc2010))]
+fn text(dataset: &Dataset, measures: &Measures, failed: usize) -> String {
+    let row = |name: &str, positives: String, ap: Option<AveragePrecision>, auc: Option<f64>| {
+        let values = [ap.map(|ap| ap.voc2007), ap.map(|ap| ap.voc2010), auc].map(percent);
+        [name.to_string(), positives].into_iter().chain(values).collect::<Vec<String>>()
     };
-    let mut rows = vec![["category", "positives", "AP 2007 (%)", "AP 2010 (%)"].map(String::from).to_vec()];
-    for ((name, positives), ap) in dataset.categories.iter().zip(positives).zip(precisions) {
-        rows.push(row(name, positives.to_string(), *ap));
+    let mut rows =
+        vec![["category", "positives", "AP 2007 (%)", "AP 2010 (%)", "ROC AUC (%)"].map(String::from).to_vec()];
+    for (category, name) in dataset.categories.iter().enumerate() {
+        let (ap, auc) = (measures.average_precision[category], measures.roc_auc[category]);
+        rows.push(row(name, dataset.positives(category).to_string(), ap, auc));
     }
-    rows.push(row("mean", String::new(), mean));
+    let (ap, auc) = (mean_precision(&measures.average_precision), mean_auc(&measures.roc_auc));
+    rows.push(row("mean", String::new(), ap, auc));
     let mut text = table(&rows);
-    let without: Vec<&str> = dataset
-        .categories
-        .iter()
-        .zip(precisions)
-        .filter(|(_, ap)| ap.is_none())
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let categories = dataset.categories.iter().zip(&measures.average_precision);
+    let without: Vec<&str> = categories.filter(|(_, ap)| ap.is_none()).map(|(name, _)| name.as_str()).collect();
     if !without.is_empty() {
         text.push_str(&format!("not in the mean, for lack of positives: {}\n", without.join(", ")));
     }
-    text.push_str(&format!("{} pictures of \"{}\"", dataset.pictures.len() - failed, dataset.split));
-    text.push_str(&if failed > 0 { format!(", {failed} left out\n") } else { "\n".to_string() });
-    reporter.text(&text)
+    if let Some(decisions) = &measures.one_label {
+        text.push_str(&format!(
+            "accuracy {} %, balanced accuracy {} %\n\n{}\n",
+            percent(Some(decisions.accuracy)),
+            percent(Some(decisions.balanced_accuracy)),
+            confusion_table(&dataset.categories, &decisions.confusion)
+        ));
+    }
+    text.push_str(&pictures_line(dataset, failed));
+    text
 }
 
-fn print_json(
-    reporter: &Reporter,
-    dataset: &Dataset,
-    positives: &[usize],
-    precisions: &[Option<AveragePrecision>],
-    mean: Option<AveragePrecision>,
-    failed: usize,
-) -> Result<(), Error> {
-    let categories: serde_json::Map<String, serde_json::Value> = dataset
-        .categories
-        .iter()
-        .zip(positives)
-        .zip(precisions)
-        .map(|((name, positives), ap)| {
-            let value = serde_json::json!({
-                "positives": positives,
-                "voc2007": ap.map(|ap| ap.voc2007),
-                "voc2010": ap.map(|ap| ap.voc2010),
-            });
-            (name.clone(), value)
-        })
-        .collect();
-    reporter.document(&serde_json::json!({
+fn document(dataset: &Dataset, measures: &Measures, failed: usize) -> serde_json::Value {
+    let category = |(category, name): (usize, &String)| {
+        let ap = measures.average_precision[category];
+        let value = serde_json::json!({
+            "positives": dataset.positives(category),
+            "voc2007": ap.map(|ap| ap.voc2007),
+            "voc2010": ap.map(|ap| ap.voc2010),
+            "roc_auc": measures.roc_auc[category],
+        });
+        (name.clone(), value)
+    };
+    let categories: serde_json::Map<String, serde_json::Value> =
+        dataset.categories.iter().enumerate().map(category).collect();
+    let mean = mean_precision(&measures.average_precision);
+    let mut document = serde_json::json!({
         "split": dataset.split,
         "pictures": dataset.pictures.len() - failed,
         "failed": failed,
         "categories": categories,
-        "mean": mean,
-    }))
+        "mean": {
+            "voc2007": mean.map(|ap| ap.voc2007),
+            "voc2010": mean.map(|ap| ap.voc2010),
+            "roc_auc": mean_auc(&measures.roc_auc),
+        },
+    });
+    if let Some(decisions) = &measures.one_label {
+        document["one_label"] = serde_json::json!({
+            "accuracy": decisions.accuracy,
+            "balanced_accuracy": decisions.balanced_accuracy,
+            "confusion": confusion_document(&dataset.categories, &decisions.confusion),
+        });
+    }
+    document
 }
 
-fn write_scores(file: &mut dyn Write, dataset: &Dataset, scores: &[PictureScores]) -> std::io::Result<()> {
+/// Per cent with two digits; a dash for none.
+pub(super) fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_string(), |value| format!("{:.2}", 100.0 * value))
+}
+
+/// How many pictures of which split were measured.
+pub(super) fn pictures_line(dataset: &Dataset, failed: usize) -> String {
+    let left_out = if failed > 0 { format!(", {failed} left out") } else { String::new() };
+    format!("{} pictures of \"{}\"{left_out}\n", dataset.pictures.len() - failed, dataset.split)
+}
+
+/// Truth down, decisions across.
+pub(super) fn confusion_table(categories: &[String], confusion: &[Vec<usize>]) -> String {
+    let head = std::iter::once("truth \\ decision".to_string()).chain(categories.iter().cloned());
+    let rows = categories
+        .iter()
+        .zip(confusion)
+        .map(|(name, row)| std::iter::once(name.clone()).chain(row.iter().map(ToString::to_string)).collect());
+    table(&std::iter::once(head.collect()).chain(rows).collect::<Vec<Vec<String>>>())
+}
+
+/// The same with the order of its rows and columns.
+pub(super) fn confusion_document(categories: &[String], confusion: &[Vec<usize>]) -> serde_json::Value {
+    serde_json::json!({"categories": categories, "rows": "truth", "columns": "decision", "pictures": confusion})
+}
+
+/// Says which pictures have no scores, and how many.
+fn name_failures(dataset: &Dataset, scores: &[PictureScores], reporter: &Reporter) -> usize {
+    let failures =
+        dataset.pictures.iter().zip(scores).filter_map(|(entry, scores)| Some((entry, scores.as_ref().err()?)));
+    failures
+        .map(|(entry, reason)| reporter.note(&format!("warning: picture \"{}\" is left out: {reason}", entry.id)))
+        .count()
+}
+
+/// One line a picture that has scores, with its fold counted from 1 where there are folds.
+pub(super) fn write_scores(
+    file: &mut dyn Write,
+    dataset: &Dataset,
+    scores: &[PictureScores],
+    fold: Option<&[usize]>,
+) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(file);
-    let header = std::iter::once("picture").chain(dataset.categories.iter().map(String::as_str));
-    writer.write_record(header)?;
-    for (entry, scores) in dataset.pictures.iter().zip(scores) {
+    let titles = ["picture"].into_iter().chain(fold.map(|_| "fold"));
+    writer.write_record(titles.chain(dataset.categories.iter().map(String::as_str)))?;
+    for (i, (entry, scores)) in dataset.pictures.iter().zip(scores).enumerate() {
         if let Ok(scores) = scores {
-            let cells = scores.iter().map(f64::to_string);
-            writer.write_record(std::iter::once(entry.id.clone()).chain(cells))?;
+            let first = [entry.id.clone()].into_iter().chain(fold.map(|fold| (fold[i] + 1).to_string()));
+            writer.write_record(first.chain(scores.iter().map(f64::to_string)))?;
         }
     }
     writer.flush()

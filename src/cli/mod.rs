@@ -2,6 +2,7 @@
 
 mod arguments;
 mod completions;
+mod cross_validate;
 mod demo;
 mod evaluate;
 mod evidence;
@@ -55,6 +56,8 @@ enum Command {
     Train(Box<train::Arguments>),
     /// Average precision of a classifier on labelled pictures
     Evaluate(evaluate::Arguments),
+    /// Average precision and its spread by training and testing in folds
+    CrossValidate(cross_validate::Arguments),
     /// Scores of pictures in every category
     Predict(predict::Arguments),
     /// Explain scores on the pixels of single pictures
@@ -115,6 +118,7 @@ fn run(cli: Cli, reporter: &Reporter) -> Result<Outcome, Error> {
         Command::Demo(arguments) => demo::run(&arguments, &cli.global, reporter),
         Command::Train(arguments) => train::run(&arguments, &cli.global, reporter),
         Command::Evaluate(arguments) => evaluate::run(&arguments, reporter),
+        Command::CrossValidate(arguments) => cross_validate::run(&arguments, &cli.global, reporter),
         Command::Predict(arguments) => predict::run(&arguments, reporter),
         Command::Explain(arguments) => explain::run(&arguments, reporter),
         Command::Export(arguments) => export::run(&arguments, reporter),

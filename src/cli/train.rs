@@ -21,6 +21,7 @@ use crate::format::atomic::{self, AtomicFile, WriteError};
 #[command(after_help = "Examples:
   bowsight train --data VOC2012 --split trainval --model voc.bowsight
   bowsight train --data pictures/ --model mine.bowsight --mapping rank --c 10
+  bowsight train --data VOC2012 --split trainval --model paper.bowsight --preset paper-voc --cache cache
   bowsight train --print-config > settings.toml
   bowsight train --config settings.toml --data list.csv --split train --model mine.bowsight
 
@@ -50,9 +51,6 @@ pub(crate) struct Arguments {
     /// does not look at the pictures again. The result is the same
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Keep the pixels of the words' example patches in the model, so that they can be shown without the data
-    #[arg(long)]
-    store_patches: bool,
     /// Write the resolved configuration to standard output and stop
     #[arg(long)]
     print_config: bool,
@@ -61,7 +59,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
-    let settings = arguments.configuring.resolve(global.seed, arguments.store_patches)?;
+    let settings = arguments.configuring.resolve(global.seed)?;
     if arguments.print_config {
         if reporter.json() {
             reporter.document(&settings)?;

@@ -3,12 +3,15 @@
 //! A file may leave out any key; the default stands in. `set("channel.mapping.kind", …)` reaches every channel,
 //! `set("channel.0.mapping.kind", …)` one.
 
+mod presets;
+
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
 use crate::bow::config::{ConfigError, Configuration, Settings};
 use crate::closed_set::nearest;
+pub use presets::Preset;
 
 /// A configuration file larger than this is none.
 const LARGEST_FILE: u64 = 1 << 20;

@@ -1,6 +1,7 @@
 //! Labelled pictures: PASCAL VOC folders, folders of category folders, CSV lists, and generated shapes.
 
 mod folders;
+pub mod folds;
 pub mod list;
 pub mod shapes;
 pub mod voc;
@@ -8,12 +9,10 @@ pub mod voc;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rand::RngExt;
 use sha2::{Digest, Sha256};
 
 use crate::closed_set::nearest;
 use crate::format::{hexadecimal, sha256_of_file};
-use crate::numeric::random::stream;
 
 crate::closed_set! {
     /// How pictures and labels lie on the disk.
@@ -310,47 +309,6 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Two halves, each with half of every category's positives as nearly as may be; a function of the seed. Pictures keep their order.
-    ///
-    /// Category by category, the rarest first, its pictures that have no half yet are dealt out in random order to the half that has
-    /// fewer of the category (Sechidis et al. 2011, for two folds).
-    pub fn halves(&self, seed: u64) -> (Self, Self) {
-        let mut random = stream(seed, "halves");
-        let mut side: Vec<Option<bool>> = vec![None; self.pictures.len()];
-        let mut order: Vec<usize> = (0..self.categories.len()).collect();
-        order.sort_by_key(|&category| self.positives(category));
-        let mut sizes = [0usize; 2];
-        let everything = order.into_iter().map(Some).chain([None]);
-        for category in everything {
-            let belongs = |entry: &Entry| category.is_none_or(|category| entry.labels.get(category) == Some(&1));
-            let mut open: Vec<usize> =
-                (0..side.len()).filter(|&i| side[i].is_none() && belongs(&self.pictures[i])).collect();
-            for i in (1..open.len()).rev() {
-                open.swap(i, random.random_range(0..=i));
-            }
-            let mut have = [false, true]
-                .map(|half| (0..side.len()).filter(|&i| side[i] == Some(half) && belongs(&self.pictures[i])).count());
-            for i in open {
-                let second = (have[1], sizes[1]) < (have[0], sizes[0]);
-                side[i] = Some(second);
-                have[usize::from(second)] += 1;
-                sizes[usize::from(second)] += 1;
-            }
-        }
-        let half = |which: bool, name: &str| Self {
-            split: format!("{} ({name} half)", self.split),
-            pictures: self
-                .pictures
-                .iter()
-                .zip(&side)
-                .filter(|(_, side)| **side == Some(which))
-                .map(|(entry, _)| entry.clone())
-                .collect(),
-            ..self.clone()
-        };
-        (half(false, "first"), half(true, "second"))
-    }
-
     /// SHA-256 over the pictures sorted by id: id, labels by category, and the file's own SHA-256. A file that can't be read counts as
     /// the word "unreadable": it costs itself, not the batch.
     ///
@@ -411,26 +369,6 @@ mod tests {
             .collect();
         let categories = ["a", "b"].map(String::from).to_vec();
         Dataset { root: PathBuf::from("nowhere"), layout: Layout::List, split: "s".into(), categories, pictures }
-    }
-
-    #[test]
-    fn halves_share_every_category_and_lose_no_picture() {
-        let labels: Vec<Vec<i8>> =
-            (0..41).map(|i| vec![if i % 4 == 0 { 1 } else { -1 }, if i % 7 < 2 { 1 } else { -1 }]).collect();
-        let whole = dataset(&labels.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let (first, second) = whole.halves(3);
-        let mut ids: Vec<&String> = first.pictures.iter().chain(&second.pictures).map(|entry| &entry.id).collect();
-        ids.sort();
-        assert_eq!(ids.len(), 41);
-        ids.dedup();
-        assert_eq!(ids.len(), 41);
-        for category in 0..2 {
-            assert!(first.positives(category).abs_diff(second.positives(category)) <= 1);
-        }
-        assert!(first.pictures.len().abs_diff(second.pictures.len()) <= 3);
-        assert!(first.pictures.is_sorted_by_key(|entry| &entry.id));
-        assert_eq!(whole.halves(3), (first, second));
-        assert_ne!(whole.halves(3).0, whole.halves(4).0);
     }
 
     #[test]

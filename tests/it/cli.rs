@@ -12,9 +12,19 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in
-        ["demo", "train", "evaluate", "predict", "explain", "export", "model", "shapes", "completions", "man"]
-    {
+    for command in [
+        "demo",
+        "train",
+        "evaluate",
+        "cross-validate",
+        "predict",
+        "explain",
+        "export",
+        "model",
+        "shapes",
+        "completions",
+        "man",
+    ] {
         let help = succeed(&[command, "--help"]);
         assert!(help.contains("Example") && help.contains("bowsight "), "{command}: {help}");
     }

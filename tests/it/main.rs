@@ -2,6 +2,7 @@
 
 mod cli;
 mod export;
+mod folds;
 mod formats;
 mod fuzz;
 mod setting;

@@ -46,6 +46,35 @@ fn threads_and_repetition_do_not_change_a_byte() {
 }
 
 #[test]
+fn learnt_weights_and_twins_do_not_depend_on_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("two.toml");
+    let channels = "[[channel]]\n[[channel]]\nkernel = { kind = \"chi2\" }\npooling = { cells = \"1x1\" }\n";
+    std::fs::write(&config, channels).unwrap();
+    for weights in ["aligned", "mkl"] {
+        let mut files = Vec::new();
+        for threads in ["1", "2"] {
+            let path = folder.path().join(format!("{weights}{threads}.bowsight"));
+            let more = ["--config", text(&config), "--weights", weights, "--twins", "test", "--threads", threads];
+            setting::train(&path, &more);
+            files.push(std::fs::read(&path).unwrap());
+        }
+        assert!(files[0] == files[1], "{weights}: the model depends on threads");
+        let model = model_file::from_bytes(&files[0]).unwrap();
+        let beta = [0, 1].map(|u| model.channels[u].beta);
+        assert!(beta[0] != beta[1] && (beta[0] + beta[1] - 1.0).abs() < 1e-12, "{weights}: {beta:?}");
+        // A file whose weights don't sum to 1 is none.
+        let mut container = model_file::to_container(&model).unwrap();
+        let tensor = container.tensors.get_mut("channels.1.beta").unwrap();
+        tensor.values = bowsight::format::container::Values::F64(vec![beta[0]]);
+        let mut bytes = Vec::new();
+        container.write_to(&mut bytes).unwrap();
+        let error = model_file::from_bytes(&bytes).err().unwrap().to_string();
+        assert!(error.contains("sum of the channels' \"beta\" must be 1"), "{error}");
+    }
+}
+
+#[test]
 fn a_model_loads_back_as_it_was() {
     let loaded = model_file::load(model()).unwrap();
     let mut bytes = Vec::new();

@@ -3,12 +3,12 @@
 pub mod cache;
 mod classifiers;
 mod cost;
+mod examples;
+pub mod folds;
 mod histograms;
 mod kernels;
 mod sample;
 mod weights;
-
-use std::collections::{BTreeMap, HashMap};
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -16,15 +16,16 @@ use rayon::prelude::*;
 use super::channel::Encoder;
 use super::config::{Cost, Settings, Twins};
 use super::score::gram::sums;
-use super::words::examples::{PATCH, WordExamples, cut};
 use super::words::vocabulary::VocabularyError;
 use super::{BagOfWords, FittedChannel, TrainingRecord};
+use crate::dataset::folds::FoldsError;
 use crate::dataset::{Dataset, DatasetError, Entry};
-use crate::picture::{DecodeOptions, Picture};
+use crate::picture::DecodeOptions;
 use crate::progress::Progress;
 use cache::Cache;
 use classifiers::{CategoryFit, fit_category, support_pictures};
 use cost::choose_cost;
+use examples::keep_examples;
 use histograms::{Pool, Splits, encode, encode_pool};
 use kernels::ScaledKernels;
 use sample::learn_vocabularies;
@@ -72,6 +73,19 @@ pub enum TrainError {
         /// Its usable negatives.
         negatives: usize,
     },
+    /// The data set can't be cut into folds.
+    #[error(transparent)]
+    Folds(#[from] FoldsError),
+    /// The training of one fold failed.
+    #[error("fold {fold} of {folds} can't be learnt")]
+    Fold {
+        /// The fold, counted from 1.
+        fold: usize,
+        /// How many there are.
+        folds: usize,
+        /// Why.
+        source: Box<TrainError>,
+    },
     /// C is to be validated and there is nothing to validate on.
     #[error("no category has positives in both \"{fit}\" and \"{validate}\" to choose C by")]
     NothingToValidate {
@@ -82,6 +96,19 @@ pub enum TrainError {
     },
 }
 
+impl TrainError {
+    /// What a user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            TrainError::Dataset(error) => error.hint(),
+            TrainError::Folds(error) => error.hint(),
+            TrainError::Fold { source, .. } => source.hint(),
+            TrainError::NothingToValidate { .. } => Some("--c 10 fits without validation".to_string()),
+            _ => None,
+        }
+    }
+}
+
 /// The pictures to train on.
 #[derive(Debug)]
 pub struct TrainingData {
@@ -89,6 +116,31 @@ pub struct TrainingData {
     pub split: Dataset,
     /// The splits to choose C by: fitted on the first, scored on the second; of the same categories.
     pub validation: Option<(Dataset, Dataset)>,
+}
+
+impl TrainingData {
+    /// Makes sure, before any picture is opened, that every category can be learnt and that there is something to choose C by.
+    fn check(&self, settings: &Settings) -> Result<(), TrainError> {
+        self.split.require_positives()?;
+        if settings.svm.c == Cost::Validate {
+            let has = |dataset: &Dataset, category: usize, sign: i8| {
+                dataset.pictures.iter().any(|entry| entry.labels.get(category) == Some(&sign))
+            };
+            let judged = self.validation.as_ref().is_some_and(|(fit, validate)| {
+                (0..fit.categories.len()).any(|c| has(fit, c, 1) && has(fit, c, -1) && has(validate, c, 1))
+            });
+            if !judged {
+                return Err(self.nothing_to_validate());
+            }
+        }
+        Ok(())
+    }
+
+    fn nothing_to_validate(&self) -> TrainError {
+        let (fit, validate) =
+            self.validation.as_ref().map_or((&self.split, &self.split), |(fit, validate)| (fit, validate));
+        TrainError::NothingToValidate { fit: fit.split.clone(), validate: validate.split.clone() }
+    }
 }
 
 /// A picture that could not be used.
@@ -124,7 +176,7 @@ pub fn train_with(
     cache: Option<&Cache>,
     progress: &dyn Progress,
 ) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
-    data.split.require_positives()?;
+    data.check(settings)?;
     let data_digest = data.split.digest()?;
     let pool = Pool::new(data);
 
@@ -159,10 +211,7 @@ pub fn train_with(
 
     let (costs, validation) = match (settings.svm.c, &splits.validation) {
         (Cost::Fixed(c), _) => (vec![c; data.split.categories.len()], None),
-        (Cost::Validate, None) => {
-            let name = || data.split.split.clone();
-            return Err(TrainError::NothingToValidate { fit: name(), validate: name() });
-        }
+        (Cost::Validate, None) => return Err(data.nothing_to_validate()),
         (Cost::Validate, Some((fit, validate))) => {
             let (costs, validation) = choose_cost(settings, &sums, fit, validate, progress)?;
             (costs, Some(validation))
@@ -237,40 +286,6 @@ pub fn train_with(
         labels: Array2::from_shape_fn(shape, |(category, i)| part.labels[support[i]][category]),
     };
     Ok((model, left_out))
-}
-
-/// The words' examples by their pictures' indices among the training pictures; with their pixels where the channel keeps them.
-fn keep_examples(
-    settings: &Settings,
-    split: &Dataset,
-    pictures: &[String],
-    encoder: &Encoder,
-    examples: WordExamples,
-) -> WordExamples {
-    let index: HashMap<&str, u32> = pictures.iter().map(String::as_str).zip(0..).collect();
-    let examples = examples.renumbered(|old| index.get(split.pictures[old as usize].id.as_str()).copied());
-    if !encoder.config.vocabulary.store_patches {
-        return examples;
-    }
-    let files: HashMap<&str, &Entry> = split.pictures.iter().map(|entry| (entry.id.as_str(), entry)).collect();
-    let mut patches: Vec<Vec<Vec<u8>>> = examples.places.iter().map(|places| vec![Vec::new(); places.len()]).collect();
-    let mut by_picture: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
-    for (word, places) in examples.places.iter().enumerate() {
-        for (number, example) in places.iter().enumerate() {
-            by_picture.entry(example.picture).or_default().push((word, number));
-        }
-    }
-    for (picture, wanted) in by_picture {
-        let file = split.file(files[pictures[picture as usize].as_str()]);
-        let picture = Picture::open(&file, &decode_options(settings)).ok();
-        for (word, number) in wanted {
-            let rectangle = examples.places[word][number].rectangle;
-            let patch = picture.as_ref().and_then(|picture| cut(picture, rectangle));
-            // A picture that was there a minute ago and is gone leaves a black patch.
-            patches[word][number] = patch.map_or_else(|| vec![0; 3 * PATCH * PATCH], |patch| patch.into_raw());
-        }
-    }
-    WordExamples { patches: Some(patches), ..examples }
 }
 
 /// Scores of a data set's pictures in every category, or why a picture has none. Histograms are kept in the `cache`, which is why this is not

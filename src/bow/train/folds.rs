@@ -1,0 +1,90 @@
+//! Cross-validation: every picture is scored by a classifier that learnt nothing from it, nor from its group.
+//!
+//! Each fold is a whole training on the other folds' pictures (their vocabulary, widths, scales, weights and C are of these pictures alone), and
+//! then a scoring of its own pictures. Where C is validated, that is done on two halves of the fold's training pictures.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use super::{TrainError, TrainingData, decode_options, train};
+use crate::bow::TrainingRecord;
+use crate::bow::config::{Cost, Settings};
+use crate::dataset::Dataset;
+use crate::evaluate::{self, PictureScores};
+use crate::progress::Progress;
+
+/// What cross-validation found.
+#[derive(Debug, Clone)]
+pub struct CrossValidation {
+    /// The fold of every picture, from 0.
+    pub fold: Vec<usize>,
+    /// The scores of every picture by its fold's classifier.
+    pub scores: Vec<PictureScores>,
+    /// How each fold's classifier was trained.
+    pub trainings: Vec<TrainingRecord>,
+}
+
+/// Cross-validates `settings` on `dataset` in that many folds; a function of pictures, labels, groups and settings.
+///
+/// # Errors
+/// [`TrainError`]; data that can't be cut into such folds are refused before any picture is opened.
+pub fn cross_validate(
+    settings: &Settings,
+    dataset: &Dataset,
+    folds: usize,
+    progress: &dyn Progress,
+) -> Result<CrossValidation, TrainError> {
+    dataset.require_positives()?;
+    let fold = dataset.folds(folds, settings.seed)?;
+    let in_fold = |number: usize| move |source| TrainError::Fold { fold: number + 1, folds, source: Box::new(source) };
+    let cut = |number: usize| {
+        let split = dataset.part(&format!("without fold {}", number + 1), |i| fold[i] != number);
+        let validation = (settings.svm.c == Cost::Validate).then(|| split.halves(settings.seed));
+        TrainingData { split, validation }
+    };
+    for number in 0..folds {
+        cut(number).check(settings).map_err(in_fold(number))?;
+    }
+    let said = Mutex::new(BTreeSet::new());
+    let mut scores: Vec<PictureScores> = vec![Err(String::new()); fold.len()];
+    let mut trainings = Vec::with_capacity(folds);
+    for number in 0..folds {
+        let progress = OfFold { inner: progress, name: format!("fold {}/{folds}", number + 1), said: &said };
+        let (model, _) = train(settings, &cut(number), &progress).map_err(in_fold(number))?;
+        let test = dataset.part(&format!("fold {}", number + 1), |i| fold[i] == number);
+        let own = evaluate::scores(&model, &test, &decode_options(settings), &progress);
+        let places = (0..fold.len()).filter(|&i| fold[i] == number);
+        for (place, found) in places.zip(own) {
+            scores[place] = found;
+        }
+        trainings.push(model.training);
+    }
+    Ok(CrossValidation { fold, scores, trainings })
+}
+
+/// Names the fold with every stage, and says a warning of several folds once.
+struct OfFold<'a> {
+    inner: &'a dyn Progress,
+    name: String,
+    said: &'a Mutex<BTreeSet<String>>,
+}
+
+impl Progress for OfFold<'_> {
+    fn begin(&self, stage: &str, total: usize) {
+        self.inner.begin(&format!("{}, {stage}", self.name), total);
+    }
+
+    fn step(&self) {
+        self.inner.step();
+    }
+
+    fn end(&self) {
+        self.inner.end();
+    }
+
+    fn warn(&self, message: &str) {
+        if self.said.lock().is_ok_and(|mut said| said.insert(message.to_string())) {
+            self.inner.warn(message);
+        }
+    }
+}
