@@ -163,9 +163,9 @@ pub struct SolverRecord {
     pub c_positive: f64,
     /// C of the negatives.
     pub c_negative: f64,
-    /// Training pictures labelled +1.
+    /// Training pictures labelled +1, mirror twins included.
     pub positives: usize,
-    /// Training pictures labelled −1.
+    /// Training pictures labelled −1, mirror twins included.
     pub negatives: usize,
     /// The solver's own account.
     pub report: score::svm::Report,
@@ -189,9 +189,7 @@ impl BagOfWords {
         let kernel = ArrayView1::from(&kernel);
         self.dual.rows().into_iter().zip(&self.bias).map(|(dual, bias)| bias + dual.dot(&kernel)).collect()
     }
-}
 
-impl BagOfWords {
     fn see(&self, picture: &Picture, keep_descriptors: bool) -> Result<Seen<'_>, ModelError> {
         let families = || self.channels.iter().map(|channel| channel.encoder.family());
         if families().all(|family| family.grid(picture.width(), picture.height()).is_empty()) {
