@@ -80,9 +80,9 @@ pub struct SolverRecord {
     pub c_positive: f64,
     /// C of the negatives.
     pub c_negative: f64,
-    /// Training pictures labelled +1.
+    /// Training pictures labelled +1, mirror twins included.
     pub positives: usize,
-    /// Training pictures labelled −1.
+    /// Training pictures labelled −1, mirror twins included.
     pub negatives: usize,
     /// The solver's own account.
     pub report: Report,

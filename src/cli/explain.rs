@@ -17,7 +17,7 @@ use crate::export::files::{Drawing, Files, WindowAccount};
 use crate::format::names::file_name;
 use crate::heatmap::{Panel, Scale, largest_magnitude};
 use crate::ledger::Ledger;
-use crate::model::Model;
+use crate::model::{Model, ModelError};
 use crate::picture::{DecodeOptions, Picture};
 
 #[derive(Debug, Args)]
@@ -108,8 +108,12 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     for (path, result) in arguments.pictures.iter().zip(results) {
         match result {
             Ok(explained) => done.extend(explained.into_iter().map(|explained| (path, explained))),
-            // With one picture its error is the command's; a full disk is everybody's.
-            Err(error) if arguments.pictures.len() == 1 || matches!(error, Error::Write(_) | Error::Files(_)) => {
+            // With one picture its error is the command's; a full disk is everybody's, and so is what the model can't do.
+            Err(error)
+                if arguments.pictures.len() == 1
+                    || matches!(error, Error::Write(_) | Error::Files(_))
+                    || matches!(error, Error::Explain { source: ModelError::Unsupported { .. }, .. }) =>
+            {
                 return Err(error);
             }
             Err(error) => failures.push((path, chain(&error))),

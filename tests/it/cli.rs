@@ -125,6 +125,28 @@ fn an_explanation_writes_maps_pictures_and_its_account() {
     assert!(printed.contains("sum of the pixels") && printed.contains("conservation error"), "{printed}");
 }
 
+/// Where scores are means over mirror twins, a map is a mean map that conserves its score; there is no trace of it.
+#[test]
+fn means_over_twins_are_explained_but_not_traced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("twins.bowsight");
+    train(&path, &["--twins", "test", "--c", "10"]);
+    let (one, two, out) = (picture(1), picture(2), folder.path().join("out"));
+    let base = ["explain", text(&one), text(&two), "--model", text(&path), "--category", "circle", "--no-heatmap"];
+    let base = [&base[..], &["--dtype", "f64", "--out", text(&out)]].concat();
+    let found = json(&succeed(&[&base[..], &["--format", "json"]].concat()));
+    let predicted = json(&succeed(&["predict", text(&one), text(&two), "--model", text(&path), "--format", "json"]));
+    for i in 0..2 {
+        let explanation = &found["explanations"][i];
+        let score = explanation["ledger"]["score"].as_f64().unwrap();
+        assert_eq!(predicted["pictures"][i]["scores"]["circle"].as_f64(), Some(score));
+        let map = bowsight::format::npy::read(&out.join(explanation["files"]["relevance"].as_str().unwrap())).unwrap();
+        assert!((map.sum() - score).abs() < 1e-9);
+    }
+    let errors = fail(2, &[&base[..], &["--trace"]].concat());
+    assert!(errors.contains("unsupported: a trace of a model whose scores are means over mirror twins"), "{errors}");
+}
+
 #[test]
 fn a_difference_of_categories_is_explained() {
     let folder = tempfile::tempdir().unwrap();
