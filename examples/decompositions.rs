@@ -1,0 +1,144 @@
+//! Compares ways to split scores over the dimensions on labelled pictures: what is left over, how much of the positive relevance lies in the category's boxes, and
+//! what it costs.
+//!
+//! ```text
+//! cargo run --release --example decompositions -- --data VOC2012 --split test --model chi2.bowsight
+//! ```
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use bowsight::bow::BagOfWords;
+use bowsight::bow::config::ExplainConfig;
+use bowsight::bow::model_file;
+use bowsight::bow::score::{Decomposition, Roots};
+use bowsight::dataset::{Dataset, Rectangle, voc};
+use bowsight::explanation::Query;
+use bowsight::model::{Forward, Model};
+use bowsight::picture::tiles::Tiles;
+use bowsight::picture::{DecodeOptions, Picture};
+use clap::Parser;
+use ndarray::Array2;
+
+#[derive(Parser)]
+struct Arguments {
+    /// A PASCAL VOC folder with boxes.
+    #[arg(long)]
+    data: PathBuf,
+    /// The split.
+    #[arg(long)]
+    split: String,
+    /// A model.
+    #[arg(long)]
+    model: PathBuf,
+    /// Explain by tiles.
+    #[arg(long)]
+    tiles: Option<Tiles>,
+    /// Pictures at most.
+    #[arg(long, default_value_t = usize::MAX)]
+    pictures: usize,
+    /// Training pictures that a root is looked for towards.
+    #[arg(long, default_value_t = 200)]
+    candidates: usize,
+}
+
+#[derive(Default)]
+struct Sums {
+    explanations: usize,
+    without_root: usize,
+    residual: f64,
+    inside: f64,
+    seconds: f64,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    let mut model = model_file::load(&arguments.model)?;
+    let dataset = Dataset::open(&arguments.data, Some(&arguments.split), None)?.align_categories(model.categories())?;
+    let mut ways = vec![(Decomposition::Auto, Roots::Nearest)];
+    if model.settings.channel.iter().all(|channel| channel.kernel.kind.is_differentiable()) {
+        ways.extend(Roots::ALL.iter().map(|roots| (Decomposition::Taylor, *roots)));
+    }
+    let mut sums: Vec<Sums> = ways.iter().map(|_| Sums::default()).collect();
+    let (mut area, mut count) = (0.0, 0);
+    for entry in dataset.pictures.iter().take(arguments.pictures) {
+        let picture = Picture::open(&dataset.file(entry), &DecodeOptions::default())?;
+        let objects = voc::annotation(&dataset.root, &entry.id)?.objects;
+        for (category, name) in dataset.categories.iter().enumerate().filter(|(c, _)| entry.labels[*c] == 1) {
+            let boxes: Vec<Rectangle> =
+                objects.iter().filter(|object| object.category == *name).map(|object| object.region).collect();
+            let mask = mask(&picture, &boxes);
+            area += mask.iter().filter(|inside| **inside).count() as f64 / mask.len() as f64;
+            count += 1;
+            for ((decomposition, roots), sums) in ways.iter().zip(&mut sums) {
+                explain_as(&mut model, *decomposition, *roots, arguments.candidates)?;
+                let seen = model.look(&picture, false)?;
+                let began = Instant::now();
+                match seen.explain(&Query { tiles: arguments.tiles, ..Query::of(category) }) {
+                    Ok(explanation) => {
+                        sums.explanations += 1;
+                        let ledgers: Vec<_> = if explanation.windows.is_empty() {
+                            vec![&explanation.ledger]
+                        } else {
+                            explanation.windows.iter().map(|window| &window.ledger).collect()
+                        };
+                        let relative = |l: &&bowsight::Ledger| l.taylor_residual.abs() / l.score.abs().max(1e-12);
+                        sums.residual += median(ledgers.iter().map(relative).collect());
+                        sums.inside += share(&explanation.relevance, &mask);
+                    }
+                    Err(_) => sums.without_root += 1,
+                }
+                sums.seconds += began.elapsed().as_secs_f64();
+            }
+        }
+    }
+    println!("{count} explanations; the boxes cover {:.3} of the pixels in the mean", area / f64::from(count));
+    println!(
+        "| decomposition | root | without root | median of |residual/f|, mean | positive relevance in boxes | s an explanation |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
+    for ((decomposition, roots), sums) in ways.iter().zip(&sums) {
+        let n = sums.explanations as f64;
+        let taylor = *decomposition == Decomposition::Taylor;
+        println!(
+            "| {} | {} | {} | {:.4} | {:.4} | {:.3} |",
+            if taylor { "taylor" } else { "exact or Shapley" },
+            if taylor { roots.name() } else { "–" },
+            sums.without_root,
+            sums.residual / n,
+            sums.inside / n,
+            sums.seconds / (n + sums.without_root as f64),
+        );
+    }
+    Ok(())
+}
+
+fn explain_as(
+    model: &mut BagOfWords,
+    decomposition: Decomposition,
+    roots: Roots,
+    candidates: usize,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let explain = ExplainConfig { decomposition, roots, candidates, ..ExplainConfig::default() };
+    model.settings = model.settings.with_explain(explain)?;
+    Ok(())
+}
+
+fn mask(picture: &Picture, boxes: &[Rectangle]) -> Array2<bool> {
+    Array2::from_shape_fn((picture.height(), picture.width()), |(y, x)| {
+        let pixel = Rectangle { x0: x as u32, y0: y as u32, x1: x as u32 + 1, y1: y as u32 + 1 };
+        boxes.iter().any(|region| region.holds(&pixel))
+    })
+}
+
+fn share(map: &Array2<f64>, mask: &Array2<bool>) -> f64 {
+    let positive = |value: f64| value.max(0.0);
+    let all: f64 = map.iter().map(|value| positive(*value)).sum();
+    let inside: f64 = map.iter().zip(mask).filter(|(_, inside)| **inside).map(|(value, _)| positive(*value)).sum();
+    if all > 0.0 { inside / all } else { 0.0 }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
