@@ -29,7 +29,7 @@ use crate::picture::{Picture, tiles};
 use channel::{Encoded, Encoder, Features};
 use config::Settings;
 use features::support;
-pub use record::{GridPoint, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
+pub use record::{GridPoint, MixtureRecord, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 use score::kernel::Kernel;
 use score::{Decision, Decomposed};
 

@@ -6,8 +6,13 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::channel::Encoder;
-use super::config::{ConfigError, Configuration};
+use super::config::{ChannelConfig, ConfigError, Configuration};
+use super::words::codebook::Codebook;
+use super::words::mapping::MappingKind;
+use super::words::mapping::fisher::Fisher;
+use super::words::mixture::GaussianMixture;
 use super::words::nearest::NearestWords;
+use super::words::principal::PrincipalComponents;
 use super::{BagOfWords, FittedChannel, TrainingRecord};
 use crate::format::atomic::WriteError;
 use crate::format::container::{Container, ContainerError, Reader, Values};
@@ -76,13 +81,30 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
     metadata.insert("training".to_string(), serde_json::to_string(&model.training)?);
     for (u, channel) in model.channels.iter().enumerate() {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        let words = channel.encoder.words.words();
         let flat = |array: &Array2<f32>| Values::F32(array.iter().copied().collect());
-        container.insert(name("vocabulary"), words.shape(), flat(words));
-        container.insert(name("histograms"), channel.histograms().shape(), flat(channel.histograms()));
-        if channel.encoder.config.mapping.kind.needs_variance() {
-            container.insert(name("soft_variance"), &[1], Values::F64(vec![channel.encoder.soft_variance]));
+        match &channel.encoder.codebook {
+            Codebook::Words(nearest, variance) => {
+                container.insert(name("vocabulary"), nearest.words().shape(), flat(nearest.words()));
+                if channel.encoder.config.mapping.kind.needs_variance() {
+                    container.insert(name("soft_variance"), &[1], Values::F64(vec![*variance]));
+                }
+            }
+            Codebook::Mixture(fisher) => {
+                let mixture = fisher.mixture();
+                for (tensor, array) in [("mixture_means", mixture.means()), ("mixture_variances", mixture.variances())]
+                {
+                    container.insert(name(tensor), array.shape(), Values::F64(array.iter().copied().collect()));
+                }
+                let weights = mixture.weights().to_vec();
+                container.insert(name("mixture_weights"), &[weights.len()], Values::F64(weights));
+                if let Some(principal) = fisher.principal() {
+                    let mean = principal.mean().to_vec();
+                    container.insert(name("principal_mean"), &[mean.len()], Values::F32(mean));
+                    container.insert(name("principal_axes"), principal.axes().shape(), flat(principal.axes()));
+                }
+            }
         }
+        container.insert(name("histograms"), channel.histograms().shape(), flat(channel.histograms()));
         if channel.encoder.config.kernel.kind.has_width() {
             container.insert(name("kernel_width"), &[1], Values::F64(vec![channel.kernel_width]));
         }
@@ -165,11 +187,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
     let mut channels = Vec::with_capacity(settings.channel.len());
     for (u, config) in settings.channel.iter().enumerate() {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        let width = super::features::family(&config.descriptor).width();
-        let shape = (config.vocabulary.words, width);
-        let words = reader.finite_f32s(&name("vocabulary"), &[shape.0, shape.1])?;
-        let words =
-            Array2::from_shape_vec(shape, words).map_err(|error| mismatch(name("vocabulary"), "a matrix", error))?;
+        let codebook = codebook(&reader, config, u)?;
         let shape = (pictures, config.dimensions());
         let histograms = reader.finite_f32s(&name("histograms"), &[shape.0, shape.1])?;
         let histograms = Array2::from_shape_vec(shape, histograms)
@@ -178,17 +196,60 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
             let value = reader.finite_f64s(&name(tensor), &[1])?[0];
             if value > 0.0 { Ok(value) } else { Err(mismatch(name(tensor), "positive", value)) }
         };
-        let soft_variance = if config.mapping.kind.needs_variance() { positive("soft_variance")? } else { 1.0 };
         let kernel_width = if config.kernel.kind.has_width() { positive("kernel_width")? } else { 1.0 };
         let kernel_scale = positive("kernel_scale")?;
         let beta = reader.finite_f64s(&name("beta"), &[1])?[0];
         if !(0.0..=1.0).contains(&beta) {
             return Err(mismatch(name("beta"), "between 0 and 1", beta));
         }
-        let encoder = Encoder::new(config.clone(), NearestWords::new(words), soft_variance);
+        let encoder = Encoder::new(config.clone(), codebook);
         channels.push(FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta));
     }
     Ok(BagOfWords { settings, training, channels, dual, bias, train_scores, labels })
+}
+
+/// The words of channel `u`, or its mixture.
+fn codebook(reader: &Reader<'_>, config: &ChannelConfig, u: usize) -> Result<Codebook, ModelFileError> {
+    let name = |tensor: &str| format!("channels.{u}.{tensor}");
+    let single = |tensor: &str, shape: (usize, usize)| -> Result<Array2<f32>, ModelFileError> {
+        let values = reader.finite_f32s(&name(tensor), &[shape.0, shape.1])?;
+        Array2::from_shape_vec(shape, values).map_err(|error| mismatch(name(tensor), "a matrix", error))
+    };
+    let (count, width) = (config.vocabulary.words, super::features::family(&config.descriptor).width());
+    let positive = |tensor: &str, values: Vec<f64>| match values.iter().find(|value| **value <= 0.0) {
+        Some(value) => Err(mismatch(name(tensor), "positive", value)),
+        None => Ok(values),
+    };
+    if config.mapping.kind != MappingKind::Fisher {
+        let words = single("vocabulary", (count, width))?;
+        let variance = if config.mapping.kind.needs_variance() {
+            positive("soft_variance", reader.finite_f64s(&name("soft_variance"), &[1])?)?[0]
+        } else {
+            1.0
+        };
+        return Ok(Codebook::Words(NearestWords::new(words), variance));
+    }
+    let (principal, reduced) = match config.mapping.reduced {
+        0 => (None, width),
+        reduced => {
+            let mean = reader.finite_f32s(&name("principal_mean"), &[width])?;
+            (Some(PrincipalComponents::new(mean, single("principal_axes", (reduced, width))?)), reduced)
+        }
+    };
+    let matrix = |tensor: &str, values: Vec<f64>| {
+        Array2::from_shape_vec((count, reduced), values).map_err(|error| mismatch(name(tensor), "a matrix", error))
+    };
+    let read = |tensor: &str| reader.finite_f64s(&name(tensor), &[count, reduced]);
+    let means = matrix("mixture_means", read("mixture_means")?)?;
+    let variances = positive("mixture_variances", read("mixture_variances")?)?;
+    let variances = matrix("mixture_variances", variances)?;
+    let weights = positive("mixture_weights", reader.finite_f64s(&name("mixture_weights"), &[count])?)?;
+    let sum: f64 = weights.iter().sum();
+    if (sum - 1.0).abs() > 1e-9 {
+        return Err(mismatch(format!("sum of {}", name("mixture_weights")), 1, sum));
+    }
+    let fisher = Fisher::new(&config.mapping, principal, GaussianMixture::new(means, variances, weights));
+    Ok(Codebook::Mixture(std::sync::Arc::new(fisher)))
 }
 
 /// 0 ≤ y a ≤ C for every picture and category, and a = 0 where the picture is difficult.

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use linfa::ParamGuard;
-use linfa::traits::Fit;
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use rand::Rng;
 use rayon::prelude::*;
 
 use super::channel::Encoder;
-use super::config::{ChannelConfig, ClassWeight, Cost, Settings};
+use super::config::{ClassWeight, Cost, Settings};
 use super::features::{self, FeatureFamily};
 use super::score::gram::{gram, sums, variance, width};
 use super::score::svm::{self, Problem, Solution};
-use super::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams};
+use super::words::codebook::Codebook;
+use super::words::vocabulary::VocabularyError;
 use super::{BagOfWords, FittedChannel, GridPoint, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 use crate::dataset::{Dataset, DatasetError};
 use crate::evaluate::average_precision;
@@ -115,17 +114,9 @@ pub fn train(
     let data_digest = data.split.digest()?;
     let pool = Pool::new(data);
 
-    let (vocabularies, records) = learn_vocabularies(settings, &data.split, progress)?;
-    let encoders: Vec<Encoder> = settings
-        .channel
-        .iter()
-        .zip(vocabularies)
-        .map(|(config, vocabulary)| {
-            let needed = config.mapping.kind.needs_variance();
-            let variance = if needed { vocabulary.mean_squared_distance.max(1e-12) } else { 1.0 };
-            Encoder::new(config.clone(), vocabulary.nearest().clone(), variance)
-        })
-        .collect();
+    let (codebooks, records) = learn_vocabularies(settings, &data.split, progress)?;
+    let channels = settings.channel.iter().zip(codebooks);
+    let encoders: Vec<Encoder> = channels.map(|(config, codebook)| Encoder::new(config.clone(), codebook)).collect();
     let (usable, histograms, left_out) = encode_pool(settings, &encoders, &pool, progress);
     let splits = Splits::new(data, &usable);
     if splits.fit_final.rows.is_empty() {
@@ -282,7 +273,7 @@ fn learn_vocabularies(
     settings: &Settings,
     dataset: &Dataset,
     progress: &dyn Progress,
-) -> Result<(Vec<Vocabulary>, Vec<VocabularyRecord>), TrainError> {
+) -> Result<(Vec<Codebook>, Vec<VocabularyRecord>), TrainError> {
     let families: Vec<Box<dyn FeatureFamily>> =
         settings.channel.iter().map(|channel| features::family(&channel.descriptor)).collect();
     let options = decode_options(settings);
@@ -307,42 +298,23 @@ fn learn_vocabularies(
         })
         .collect();
     progress.end();
-    let mut vocabularies = Vec::new();
+    let mut codebooks = Vec::new();
     let mut records = Vec::new();
     progress.begin("learning words", settings.channel.len());
     for (u, (config, family)) in settings.channel.iter().zip(&families).enumerate() {
         let values: Vec<f32> = samples.iter().flatten().flat_map(|channels| channels[u].iter().copied()).collect();
         let rows = values.len() / family.width();
         let descriptors = Array2::from_shape_vec((rows, family.width()), values).unwrap_or_default();
-        let vocabulary = learn(config, settings.seed, u, descriptors)
+        // Channels alike but for their place still learn words of their own.
+        let seed = settings.seed.wrapping_add((u as u64) << 32);
+        let (codebook, record) = Codebook::learn(config, seed, descriptors)
             .map_err(|source| TrainError::Vocabulary { channel: u, source })?;
-        records.push(VocabularyRecord {
-            sample: rows,
-            iterations: vocabulary.iterations.len(),
-            converged: vocabulary.converged,
-            mean_squared_distance: vocabulary.mean_squared_distance,
-        });
-        vocabularies.push(vocabulary);
+        records.push(record);
+        codebooks.push(codebook);
         progress.step();
     }
     progress.end();
-    Ok((vocabularies, records))
-}
-
-fn learn(
-    config: &ChannelConfig,
-    seed: u64,
-    channel: usize,
-    sample: Array2<f32>,
-) -> Result<Vocabulary, VocabularyError> {
-    let settings = &config.vocabulary;
-    // Channels alike but for their place still learn words of their own.
-    VocabularyParams::new(settings.words, seed.wrapping_add((channel as u64) << 32))
-        .max_iter(settings.max_iter)
-        .engine(settings.engine)
-        .start(settings.start)
-        .check()?
-        .fit(&linfa::DatasetBase::from(sample))
+    Ok((codebooks, records))
 }
 
 /// `count` of the picture's descriptors, drawn without replacement: those with the smallest of random priorities.

@@ -50,6 +50,37 @@ pub trait Pooling: Send + Sync {
 
     /// s: what a feature of this weight put into a dimension of this mass.
     fn share(&self, weight: f64, mass: f64) -> f64;
+
+    /// [`Pooling::gather`] of neighbouring dimensions.
+    fn gather_block(&self, mass: &mut [f64], weights: &[f64]) {
+        mass.iter_mut().zip(weights).for_each(|(mass, &weight)| self.gather(mass, weight));
+    }
+
+    /// Adds the shares of neighbouring dimensions to their sums, and their magnitudes to those sums.
+    fn add_shares(&self, weights: &[f64], mass: &[f64], total: &mut [f64], magnitude: &mut [f64]) {
+        let sums = total.iter_mut().zip(magnitude);
+        for ((&weight, &mass), (total, magnitude)) in weights.iter().zip(mass).zip(sums) {
+            let share = self.share(weight, mass);
+            *total += share;
+            *magnitude += share.abs();
+        }
+    }
+
+    /// `Σ_d r_d s_d` of neighbouring dimensions, in eight lanes where there are so many.
+    fn share_out(&self, weights: &[f64], mass: &[f64], per_share: &[f64]) -> f64 {
+        let (weights, weights_rest) = weights.as_chunks::<8>();
+        let (mass, mass_rest) = mass.as_chunks::<8>();
+        let (per_share, per_share_rest) = per_share.as_chunks::<8>();
+        let mut lanes = [0.0f64; 8];
+        for ((weights, mass), per_share) in weights.iter().zip(mass).zip(per_share) {
+            for lane in 0..8 {
+                lanes[lane] += per_share[lane] * self.share(weights[lane], mass[lane]);
+            }
+        }
+        let rest = weights_rest.iter().zip(mass_rest).zip(per_share_rest);
+        let rest = rest.map(|((&weight, &mass), r)| r * self.share(weight, mass));
+        lanes.iter().sum::<f64>() + rest.sum::<f64>()
+    }
 }
 
 /// A sum of shares this small beside that of their magnitudes is none: the dimension belongs to Z.
@@ -84,12 +115,17 @@ pub fn pool(
     stride: usize,
 ) -> Pooled {
     let mut pooled = Pooled { stride, mass: vec![0.0; cells.len() * stride], counts: vec![0; cells.len()] };
+    let (mut inside, mut scratch) = (Vec::new(), Vec::new());
     for (index, centre) in features {
-        for cell in cells.of(centre) {
-            pooled.counts[cell] += 1;
-            let mass = &mut pooled.mass[cell * stride..(cell + 1) * stride];
-            assignment.visit(index, |dimension, weight| pooling.gather(&mut mass[dimension], weight));
-        }
+        inside.clear();
+        inside.extend(cells.of(centre));
+        inside.iter().for_each(|&cell: &usize| pooled.counts[cell] += 1);
+        assignment.visit_blocks(index, &mut scratch, |first, weights| {
+            for &cell in &inside {
+                let block = cell * stride + first..cell * stride + first + weights.len();
+                pooling.gather_block(&mut pooled.mass[block], weights);
+            }
+        });
     }
     pooled
 }
@@ -113,17 +149,18 @@ impl Pooled {
         let mut total = vec![0.0; r3.len()];
         let mut magnitude = vec![0.0; r3.len()];
         let mut count = 0;
+        let (mut inside, mut scratch) = (Vec::new(), Vec::new());
         for (index, centre) in features.clone() {
             count += 1;
-            for cell in cells.of(centre) {
-                let first = cell * self.stride;
-                assignment.visit(index, |dimension, weight| {
-                    let d = first + dimension;
-                    let share = pooling.share(weight, self.mass[d]);
-                    total[d] += share;
-                    magnitude[d] += share.abs();
-                });
-            }
+            inside.clear();
+            inside.extend(cells.of(centre));
+            assignment.visit_blocks(index, &mut scratch, |first, weights| {
+                for &cell in &inside {
+                    let block = cell * self.stride + first..cell * self.stride + first + weights.len();
+                    let sums = (&mut total[block.clone()], &mut magnitude[block.clone()]);
+                    pooling.add_shares(weights, &self.mass[block], sums.0, sums.1);
+                }
+            });
         }
         if count == 0 {
             let kept = Kept { account: Account::NoFeatures, amount: r3.iter().sum() };
@@ -153,15 +190,15 @@ impl Pooled {
         let everywhere = homeless / count as f64;
         let relevance = features
             .map(|(index, centre)| {
-                let mut sum = everywhere;
-                for cell in cells.of(centre) {
-                    sum += per_feature[cell];
-                    let first = cell * self.stride;
-                    assignment.visit(index, |dimension, weight| {
-                        let d = first + dimension;
-                        sum += per_share[d] * pooling.share(weight, self.mass[d]);
-                    });
-                }
+                inside.clear();
+                inside.extend(cells.of(centre));
+                let mut sum = everywhere + inside.iter().map(|&cell| per_feature[cell]).sum::<f64>();
+                assignment.visit_blocks(index, &mut scratch, |first, weights| {
+                    for &cell in &inside {
+                        let block = cell * self.stride + first..cell * self.stride + first + weights.len();
+                        sum += pooling.share_out(weights, &self.mass[block.clone()], &per_share[block]);
+                    }
+                });
                 sum
             })
             .collect();
@@ -246,6 +283,7 @@ mod tests {
                         (0..neighbours as u32).map(move |k| (first + k) % words as u32)
                     }).collect(),
                     weights: (0..n * neighbours).map(|_| random.random_range(step..4) as f32 / 4.0 + if step < 0 { 0.0 } else { 0.25 }).collect(),
+                    derivatives: None,
                 };
                 let pooling = kind.pooling(p);
                 let pooled = pool(pooling.as_ref(), &assignment, centres.iter().copied().enumerate(), &cells, words);
