@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bowsight::bow::BagOfWords;
 use bowsight::bow::config::{Configuration, Cost};
 use bowsight::bow::model_file;
 use bowsight::bow::train::{TrainError, TrainingData, train};
@@ -31,36 +32,41 @@ fn split(name: &str) -> Dataset {
 
 #[test]
 fn threads_and_repetition_do_not_change_a_byte() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut files = Vec::new();
-    for (name, threads) in [("a", "1"), ("b", "2"), ("c", "2")] {
-        let path = folder.path().join(format!("{name}.bowsight"));
-        setting::train(&path, &["--threads", threads, "--mapping", "soft"]);
-        files.push(std::fs::read(&path).unwrap());
-        assert!(folder.path().join(format!("{name}.log.json")).is_file());
+    for mapping in [&["--mapping", "soft"][..], &["--mapping", "fisher", "--kernel", "linear"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        for (name, threads) in [("a", "1"), ("b", "2"), ("c", "2")] {
+            let path = folder.path().join(format!("{name}.bowsight"));
+            setting::train(&path, &[&["--threads", threads], mapping].concat());
+            files.push(std::fs::read(&path).unwrap());
+            assert!(folder.path().join(format!("{name}.log.json")).is_file());
+        }
+        assert!(files[0] == files[1] && files[1] == files[2], "the model depends on threads or time");
+        let other = folder.path().join("d.bowsight");
+        setting::train(&other, &[&["--seed", "1"], mapping].concat());
+        assert!(files[0] != std::fs::read(&other).unwrap(), "the seed does nothing");
     }
-    assert!(files[0] == files[1] && files[1] == files[2], "the model depends on threads or time");
-    let other = folder.path().join("d.bowsight");
-    setting::train(&other, &["--seed", "1", "--mapping", "soft"]);
-    assert!(files[0] != std::fs::read(&other).unwrap(), "the seed does nothing");
 }
 
 #[test]
 fn a_model_loads_back_as_it_was() {
-    let loaded = model_file::load(model()).unwrap();
-    let mut bytes = Vec::new();
-    model_file::to_container(&loaded).unwrap().write_to(&mut bytes).unwrap();
-    assert!(bytes == std::fs::read(model()).unwrap(), "the bytes differ");
+    for path in [model(), fisher_model()] {
+        let loaded = model_file::load(path).unwrap();
+        let mut bytes = Vec::new();
+        model_file::to_container(&loaded).unwrap().write_to(&mut bytes).unwrap();
+        assert!(bytes == std::fs::read(path).unwrap(), "the bytes differ");
+    }
 }
 
 /// The stored training scores are those that the model gives to its training pictures.
 #[test]
 fn stored_scores_are_the_models_own() {
     use bowsight::model::Model;
-    let model = model_file::load(model()).unwrap();
     let data = split("trainval");
-    for (row, id) in model.training.support_pictures.iter().enumerate().take(6) {
-        let entry = data.pictures.iter().find(|entry| entry.id == *id).unwrap();
+    let models = [model(), fisher_model()].map(|path| model_file::load(path).unwrap());
+    let rows = |model: &BagOfWords| model.training.support_pictures.clone().into_iter().enumerate().take(6);
+    for (model, (row, id)) in models.iter().flat_map(|model| rows(model).map(move |row| (model, row))) {
+        let entry = data.pictures.iter().find(|entry| entry.id == id).unwrap();
         let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
         let seen = model.forward(&picture, false).unwrap();
         for (category, score) in seen.scores().iter().enumerate() {

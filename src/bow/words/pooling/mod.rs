@@ -209,6 +209,9 @@ impl Pooled {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bow::config::MappingConfig;
+    use crate::bow::words::mapping::fisher::Fisher;
+    use crate::bow::words::mixture::GaussianMixture;
     use crate::dataset::Rectangle;
     use proptest::prelude::*;
     use rand::RngExt;
@@ -305,6 +308,37 @@ mod tests {
                     prop_assert!(n == 0 || (shared.through_empty - empty).abs() < 1e-12);
                 }
             }
+        }
+
+        #[test]
+        fn derivatives_are_pooled_as_weights_are(n in 0usize..12, keep in 1usize..6, seed in 0u64..1000, fisher_weights in any::<bool>()) {
+            let mut random = crate::numeric::random::stream(seed, "pooling");
+            let (count, width) = (5, 9);
+            let cells = "1x1+2x2".parse::<crate::bow::words::cells::CellLayout>().unwrap().over(Rectangle::of_size(40, 30));
+            let centres: Vec<(f32, f32)> = (0..n).map(|_| (25.0 * random.random::<f32>(), 20.0 * random.random::<f32>())).collect();
+            let mut matrix = |rows: usize| ndarray::Array2::from_shape_fn((rows, width), |_| 0.1 + random.random::<f64>());
+            let mixture = GaussianMixture::new(matrix(count), matrix(count), vec![0.1, 0.15, 0.2, 0.25, 0.3]);
+            let config = MappingConfig { neighbours: keep, fisher_weights, ..MappingConfig::default() };
+            let fisher = std::sync::Arc::new(Fisher::new(&config, None, mixture));
+            let mut assignment = fisher.begin();
+            fisher.assign(matrix(n).mapv(|value| value as f32).view(), &mut assignment);
+            let stride = count * (2 * width + usize::from(fisher_weights));
+            let r3: Vec<f64> = (0..cells.len() * stride).map(|_| random.random::<f64>() - 0.5).collect();
+            let pooling = PoolingKind::Mean.pooling(1.0);
+            let features = centres.iter().copied().enumerate();
+            let pooled = pool(pooling.as_ref(), &assignment, features.clone(), &cells, stride);
+            let (shared, kept) = pooled.back(pooling.as_ref(), &assignment, features, &cells, &r3);
+            let (values, expected) = naive(PoolingKind::Mean, 1.0, &assignment, &centres, &cells, stride, &r3);
+            for (found, expected) in pooled.values(pooling.as_ref()).iter().zip(&values) {
+                prop_assert!((found - expected).abs() < 1e-12, "{} instead of {}", found, expected);
+            }
+            // A small sum of large shares makes large relevances of either sign.
+            let scale = expected.iter().fold(1.0f64, |m, v| m.max(v.abs()));
+            for (found, expected) in shared.relevance.iter().zip(&expected) {
+                prop_assert!((found - expected).abs() < 1e-11 * scale, "{} instead of {}", found, expected);
+            }
+            let passed: f64 = shared.relevance.iter().sum();
+            prop_assert!((passed + kept.amount - r3.iter().sum::<f64>()).abs() < 1e-11 * scale);
         }
 
         #[test]
