@@ -12,9 +12,13 @@ use bowsight::bow::score::kernel::{Kernel, KernelKind};
 use bowsight::bow::score::svm::Report;
 use bowsight::bow::score::{Decomposition, Roots};
 use bowsight::bow::twins::TrainingPicture;
+use bowsight::bow::words::codebook::Codebook;
 use bowsight::bow::words::mapping::MappingKind;
+use bowsight::bow::words::mapping::fisher::Fisher;
+use bowsight::bow::words::mixture::GaussianMixture;
 use bowsight::bow::words::nearest::NearestWords;
 use bowsight::bow::words::pooling::PoolingKind;
+use bowsight::bow::words::principal::PrincipalComponents;
 use bowsight::bow::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord};
 use bowsight::explanation::{BiasMode, Explanation, Query};
 use bowsight::ledger::TOLERANCE;
@@ -40,6 +44,8 @@ fn kinds() -> &'static [ChannelConfig] {
                     config.kernel.kind = kernel;
                     config.mapping.kind = mapping;
                     config.mapping.neighbours = 4;
+                    config.mapping.reduced = 6;
+                    config.mapping.fisher_weights = true;
                     config.vocabulary.words = 12;
                     config.vocabulary.sample = 100;
                     config.pooling.kind = pooling;
@@ -94,6 +100,71 @@ fn settings(channels: Vec<ChannelConfig>) -> Settings {
     Configuration { channel: channels, ..Configuration::default() }.check().unwrap()
 }
 
+/// RootSIFT descriptors are not negative and have length 1; words near them.
+fn words(count: usize, width: usize, random: &mut impl rand::Rng) -> Array2<f32> {
+    let mut words = Array2::from_shape_fn((count, width), |_| random.random::<f32>().powi(4));
+    for mut word in words.rows_mut() {
+        let norm = word.dot(&word).sqrt();
+        word /= norm;
+    }
+    words
+}
+
+/// Random words, or a random mixture on a random projection.
+fn codebook(config: &ChannelConfig, random: &mut impl rand::Rng) -> Codebook {
+    let (count, width) = (config.vocabulary.words, features::family(&config.descriptor).width());
+    if config.mapping.kind != MappingKind::Fisher {
+        return Codebook::Words(NearestWords::new(words(count, width, random)), 0.2);
+    }
+    let (mean, axes) = (words(1, width, random).row(0).to_vec(), words(config.mapping.reduced, width, random));
+    let sign = |random: &mut dyn rand::Rng| if random.random::<bool>() { 1.0 } else { -1.0 };
+    let axes = axes.mapv(|value| value * sign(random));
+    let shape = (count, config.mapping.reduced);
+    let means = Array2::from_shape_fn(shape, |_| random.random::<f64>() - 0.5);
+    let variances = Array2::from_shape_fn(shape, |_| 0.02 + 0.2 * random.random::<f64>());
+    let weights: Vec<f64> = (0..count).map(|_| 0.1 + random.random::<f64>()).collect();
+    let sum: f64 = weights.iter().sum();
+    mixture(config, mean, axes, GaussianMixture::new(means, variances, weights.iter().map(|w| w / sum).collect()))
+}
+
+fn mixture(config: &ChannelConfig, mean: Vec<f32>, axes: Array2<f32>, mixture: GaussianMixture) -> Codebook {
+    Codebook::Mixture(Fisher::new(&config.mapping, Some(PrincipalComponents::new(mean, axes)), mixture).into())
+}
+
+/// The same words or components in another order.
+fn reordered(config: &ChannelConfig, codebook: &Codebook, order: &[usize]) -> Codebook {
+    match codebook {
+        Codebook::Words(nearest, variance) => {
+            Codebook::Words(NearestWords::new(nearest.words().select(ndarray::Axis(0), order)), *variance)
+        }
+        Codebook::Mixture(fisher) => {
+            let (principal, old) = (fisher.principal().unwrap(), fisher.mixture());
+            let [means, variances] = [old.means(), old.variances()].map(|a| a.select(ndarray::Axis(0), order));
+            let weights = order.iter().map(|&k| old.weights()[k]).collect();
+            let new = GaussianMixture::new(means, variances, weights);
+            mixture(config, principal.mean().to_vec(), principal.axes().clone(), new)
+        }
+    }
+}
+
+/// The same, unable to tell a descriptor from its mirror image: words, or the projection's mean and axes, become the means of themselves and their mirror images.
+fn mirror_symmetric(config: &ChannelConfig, codebook: &Codebook) -> Codebook {
+    // x bins swapped, orientation t → (4 − t) mod 8.
+    let twin = |d: usize| (12 - d % 8) % 8 + 8 * ((3 - d / 8 % 4) + 4 * (d / 32));
+    let symmetric = |rows: &Array2<f32>| {
+        Array2::from_shape_fn(rows.dim(), |(row, d)| (rows[(row, d)] + rows[(row, twin(d))]) / 2.0)
+    };
+    match codebook {
+        Codebook::Words(nearest, variance) => Codebook::Words(NearestWords::new(symmetric(nearest.words())), *variance),
+        Codebook::Mixture(fisher) => {
+            let principal = fisher.principal().unwrap();
+            let mean = Array2::from_shape_vec((1, 128), principal.mean().to_vec()).unwrap();
+            let mean = symmetric(&mean).row(0).to_vec();
+            mixture(config, mean, symmetric(principal.axes()), fisher.mixture().clone())
+        }
+    }
+}
+
 fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
     let mut random = stream(seed, "model");
     let settings = settings(channels);
@@ -110,20 +181,14 @@ fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
         .channel
         .iter()
         .map(|config| {
-            // RootSIFT descriptors are not negative and have length 1; words near them.
-            let width = features::family(&config.descriptor).width();
-            let mut words = Array2::from_shape_fn((config.vocabulary.words, width), |_| random.random::<f32>().powi(4));
-            for mut word in words.rows_mut() {
-                let norm = word.dot(&word).sqrt();
-                word /= norm;
-            }
+            let codebook = codebook(config, &mut random);
             let mut histograms = Array2::from_shape_fn((PICTURES, config.dimensions()), |_| random.random::<f32>());
             for mut row in histograms.rows_mut() {
                 let sum = row.sum();
                 row /= sum;
             }
             FittedChannel::new(
-                Encoder::new(config.clone(), NearestWords::new(words), 0.2),
+                Encoder::new(config.clone(), codebook),
                 histograms,
                 0.2 + random.random::<f64>(),
                 0.05 + random.random::<f64>(),
@@ -243,8 +308,14 @@ impl Recipe {
     }
 }
 
+/// A kind's number: every mapping as often, however many kinds it allows.
+fn any_kind() -> impl Strategy<Value = usize> {
+    let of = |mapping| (0..kinds().len()).filter(|&kind| kinds()[kind].mapping.kind == mapping).collect::<Vec<_>>();
+    proptest::sample::select(MappingKind::ALL).prop_flat_map(move |mapping| proptest::sample::select(of(mapping)))
+}
+
 fn any_recipe() -> impl Strategy<Value = Recipe> {
-    let numbers = proptest::collection::vec((0..kinds().len(), 0..descriptors().len()), 1..3);
+    let numbers = proptest::collection::vec((any_kind(), 0..descriptors().len()), 1..3);
     let cells = prop_oneof![Just("1x1"), Just("1x1+2x2+3x1"), Just("3x4")];
     (numbers, cells, (12usize..50, 12usize..50), 0u64..10_000).prop_map(|(kinds, cells, size, seed)| Recipe {
         kinds,
@@ -432,7 +503,7 @@ proptest! {
         }
         let split = seen.split(&question).unwrap();
         let words = split.words();
-        prop_assert_eq!(words.len(), model.channels.iter().map(|channel| channel.encoder.words.words().nrows()).sum::<usize>());
+        prop_assert_eq!(words.len(), model.channels.iter().map(|channel| channel.encoder.config.vocabulary.words).sum::<usize>());
         prop_assert!((words.iter().map(|word| word.relevance).sum::<f64>() - whole.score).abs() < 1e-11);
         prop_assert!(words.windows(2).all(|pair| pair[0].relevance.abs() >= pair[1].relevance.abs()));
         let mut sum = Array2::<f64>::zeros(whole.relevance.dim());
@@ -446,21 +517,18 @@ proptest! {
 
     /// The order of words, support pictures and categories is only an order.
     #[test]
-    fn permutations_change_nothing(kind in 0..kinds().len(), seed in 0u64..10_000) {
+    fn permutations_change_nothing(kind in any_kind(), seed in 0u64..10_000) {
         let model = model(vec![channel(kind, "1x1+2x2")], seed);
         let picture = picture(40, 33, seed);
         let mut turned = self::model(vec![channel(kind, "1x1+2x2")], seed);
-        let words = turned.channels[0].encoder.words.words().nrows();
+        let (words, block) = (turned.settings.channel[0].vocabulary.words, turned.settings.channel[0].block());
         let order: Vec<usize> = (0..words).map(|w| (5 * w + 3) % words).collect();
         let rows: Vec<usize> = (0..PICTURES).rev().collect();
-        let by_cell: Vec<usize> = (0..5).flat_map(|cell| order.iter().map(move |w| cell * words + w)).collect();
+        let by_cell: Vec<usize> = (0..5).flat_map(|cell| order.iter().map(move |w| cell * words + w)).flat_map(|w| w * block..(w + 1) * block).collect();
         let channel = &turned.channels[0];
+        let config = &channel.encoder.config;
         let permuted = FittedChannel::new(
-Encoder::new(
-                channel.encoder.config.clone(),
-                NearestWords::new(channel.encoder.words.words().select(ndarray::Axis(0), &order)),
-                channel.encoder.soft_variance,
-            ),
+Encoder::new(config.clone(), reordered(config, &channel.encoder.codebook, &order)),
 channel.histograms().select(ndarray::Axis(0), &rows).select(ndarray::Axis(1), &by_cell),
 channel.kernel_width,
 channel.kernel_scale,
@@ -544,16 +612,8 @@ fn mirrored_pictures_have_mirrored_maps() {
             let image = image::imageops::flip_horizontal(&picture.rgb8());
             Picture::from_rgb8(width, 30, image.into_raw()).unwrap()
         };
-        // Mirror-symmetric words: x bins swapped, orientation t → (4 − t) mod 8.
-        let mut words = model.channels[0].encoder.words.words().clone();
-        let twin = |d: usize| (12 - d % 8) % 8 + 8 * ((3 - d / 8 % 4) + 4 * (d / 32));
-        for mut word in words.rows_mut() {
-            let original = word.to_owned();
-            for d in 0..128 {
-                word[d] = (original[d] + original[twin(d)]) / 2.0;
-            }
-        }
-        model.channels[0].encoder = Encoder::new(config, NearestWords::new(words), 0.2);
+        let codebook = mirror_symmetric(&config, &model.channels[0].encoder.codebook);
+        model.channels[0].encoder = Encoder::new(config, codebook);
         let (a, b) = (explain(&model, &picture, query(0)), explain(&model, &mirrored, query(0)));
         assert!((a.score - b.score).abs() < 1e-3 * a.score.abs().max(1.0), "{} {}", a.score, b.score);
         let back = b.relevance.slice(ndarray::s![.., ..;-1]).to_owned();

@@ -3,16 +3,18 @@
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
+use super::codebook_file;
 use super::config::{ChannelConfig, KernelConfig};
 use super::features::grid::{Grid, Position};
 use super::features::{self, FeatureFamily};
 use super::words::Assignment;
 use super::words::cells::Cells;
-use super::words::mapping::{self, Mapping, Nearest};
-use super::words::nearest::NearestWords;
+use super::words::codebook::Codebook;
+use super::words::mapping::{self, Mapping, MappingKind, Nearest};
 use super::words::normalise::normalise;
 use super::words::pooling::{self, Pooled, Pooling, Shared};
 use crate::dataset::Rectangle;
+use crate::format::container::Container;
 use crate::ledger::Kept;
 use crate::picture::Picture;
 
@@ -20,12 +22,10 @@ use crate::picture::Picture;
 pub struct Encoder {
     /// The channel's settings.
     pub config: ChannelConfig,
-    /// The words.
-    pub words: NearestWords,
-    /// σ² of soft mapping; 1 where the mapping needs none.
-    pub soft_variance: f64,
+    /// What features are mapped to.
+    pub codebook: Codebook,
     family: Box<dyn FeatureFamily>,
-    mapping: Box<dyn Mapping>,
+    mapping: Option<Box<dyn Mapping>>,
     pooling: Box<dyn Pooling>,
 }
 
@@ -54,25 +54,38 @@ pub struct Encoded {
 }
 
 impl Encoder {
-    /// An encoder over known words.
-    pub fn new(config: ChannelConfig, words: NearestWords, soft_variance: f64) -> Self {
+    /// An encoder over a known codebook.
+    ///
+    /// # Panics
+    /// Where the codebook is not of the kind that the mapping needs: a mixture for Fisher vectors, words for all others.
+    pub fn new(config: ChannelConfig, codebook: Codebook) -> Self {
         let family = features::family(&config.descriptor);
-        let mapping = mapping::mapping(&config.mapping, soft_variance);
+        let mapping = match codebook {
+            Codebook::Words(_, variance) => mapping::mapping(&config.mapping, variance),
+            Codebook::Mixture(_) => None,
+        };
+        let fits = mapping.is_some() != (config.mapping.kind == MappingKind::Fisher);
+        assert!(fits, "the mapping \"{}\" needs another codebook", config.mapping.kind);
         let pooling = config.pooling.kind.pooling(config.pooling.p);
-        Self { config, words, soft_variance, family, mapping, pooling }
+        Self { config, codebook, family, mapping, pooling }
+    }
+
+    /// The word that a dimension of the histogram belongs to, whatever the cell; a mixture's components have several dimensions in each.
+    pub fn word_of(&self, dimension: usize) -> usize {
+        let block = self.config.block();
+        dimension % (self.config.vocabulary.words * block) / block
     }
 
     /// SHA-256 over everything that a histogram is a function of, but for the picture.
     pub fn digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
         let (kernel, weight) = (KernelConfig::default(), 1.0);
         let config = ChannelConfig { kernel, weight, ..self.config.clone() };
-        hash.update(serde_json::to_string(&config).unwrap_or_default());
-        hash.update(self.soft_variance.to_le_bytes());
-        for value in self.words.words() {
-            hash.update(value.to_le_bytes());
-        }
-        hash.finalize().into()
+        let mut container = Container::default();
+        codebook_file::insert(&mut container, 0, &self.codebook, &config);
+        container.metadata.insert("config".to_string(), serde_json::to_string(&config).unwrap_or_default());
+        let mut bytes = Vec::new();
+        container.write_to(&mut bytes).expect("memory takes every byte");
+        Sha256::digest(&bytes).into()
     }
 
     /// The descriptor family.
@@ -83,8 +96,11 @@ impl Encoder {
     /// Picture → local features → words.
     pub fn features(&self, picture: &Picture, keep_descriptors: bool) -> Features {
         let grid = self.family.grid(picture.width(), picture.height());
-        let k = self.mapping.neighbours();
-        let mut assignment = Assignment { neighbours: k, ..Assignment::default() };
+        let k = self.config.neighbours();
+        let mut assignment = match &self.codebook {
+            Codebook::Words(..) => Assignment { neighbours: k, ..Assignment::default() },
+            Codebook::Mixture(fisher) => fisher.begin(),
+        };
         let mut numbers = Vec::new();
         let mut kept: Vec<f32> = Vec::new();
         let mut weights = vec![0.0f32; k];
@@ -93,12 +109,18 @@ impl Encoder {
             if keep_descriptors {
                 kept.extend(strip.descriptors.iter());
             }
-            self.words.search(strip.descriptors, k, |row, words, distances| {
-                let (descriptor, vocabulary) = (strip.descriptors.row(row), self.words.words().view());
-                self.mapping.weigh(&Nearest { descriptor, vocabulary, words, distances }, &mut weights);
-                assignment.words.extend_from_slice(words);
-                assignment.weights.extend_from_slice(&weights);
-            });
+            match (&self.codebook, &self.mapping) {
+                (Codebook::Words(nearest, _), Some(mapping)) => {
+                    nearest.search(strip.descriptors, k, |row, words, distances| {
+                        let (descriptor, vocabulary) = (strip.descriptors.row(row), nearest.words().view());
+                        mapping.weigh(&Nearest { descriptor, vocabulary, words, distances }, &mut weights);
+                        assignment.words.extend_from_slice(words);
+                        assignment.weights.extend_from_slice(&weights);
+                    });
+                }
+                (Codebook::Mixture(fisher), _) => fisher.assign(strip.descriptors, &mut assignment),
+                (Codebook::Words(..), None) => unreachable!("an encoder over words has a mapping"),
+            }
         });
         let descriptors = keep_descriptors
             .then(|| Array2::from_shape_vec((numbers.len(), self.family.width()), kept).unwrap_or_default());
@@ -114,10 +136,11 @@ impl Encoder {
             all.filter(|&index| region.holds(&self.support(features, index))).collect()
         };
         let cells = self.config.pooling.cells.over(region);
-        let stride = self.words.words().nrows();
+        let stride = self.config.vocabulary.words * self.config.block();
         let centres = features.centres(&members);
         let pooled = pooling::pool(self.pooling.as_ref(), &features.assignment, centres, &cells, stride);
-        let histogram = normalise(&pooled.values(self.pooling.as_ref()), self.config.power);
+        let norm = self.config.mapping.kind.norm();
+        let histogram = normalise(&pooled.values(self.pooling.as_ref()), self.config.power, norm);
         Encoded { members, cells, pooled, histogram }
     }
 

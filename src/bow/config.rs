@@ -62,7 +62,7 @@ pub struct ChannelConfig {
     pub mapping: MappingConfig,
     /// Word weights → histogram.
     pub pooling: PoolingConfig,
-    /// γ of `x ← x^γ` before the L1 normalisation.
+    /// γ of `x ← sign(x)·|x|^γ` before the normalisation to length 1 (L2 for Fisher vectors, L1 for all other mappings).
     pub power: f64,
     /// How alike two histograms are.
     pub kernel: KernelConfig,
@@ -191,23 +191,27 @@ impl Default for VocabularyConfig {
     }
 }
 
-/// A mapping; `neighbours`, `base` and `lambda` count where the kind uses them.
+/// A mapping; all but `kind` count where the kind uses them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MappingConfig {
     /// The kind.
     pub kind: MappingKind,
-    /// Nearest words a feature (soft, rank, llc).
+    /// Nearest words a feature (soft, rank, llc), or most likely components (fisher).
     pub neighbours: usize,
     /// Base of the falling weights (rank).
     pub base: f64,
     /// Regularisation, as a share of the trace (llc).
     pub lambda: f64,
+    /// Principal components that descriptors are reduced to; 0: as they are (fisher).
+    pub reduced: usize,
+    /// Whether the mixture weights' derivatives are dimensions too (fisher).
+    pub fisher_weights: bool,
 }
 
 impl Default for MappingConfig {
     fn default() -> Self {
-        Self { kind: MappingKind::Hard, neighbours: 8, base: 2.4, lambda: 1e-4 }
+        Self { kind: MappingKind::Hard, neighbours: 8, base: 2.4, lambda: 1e-4, reduced: 64, fisher_weights: false }
     }
 }
 
@@ -548,12 +552,22 @@ impl ChannelConfig {
         faults.require(base.is_finite() && base > 1.0, &key("mapping.base"), "above 1", base);
         let lambda = self.mapping.lambda;
         faults.require((1e-12..=1.0).contains(&lambda), &key("mapping.lambda"), "1e-12 to 1", lambda);
+        if self.mapping.kind == MappingKind::Fisher {
+            let (width, reduced) = (features::family(&self.descriptor).width(), self.mapping.reduced);
+            let allowed = format!("0 to the number of the descriptor's values, {width}");
+            faults.require(reduced <= width, &key("mapping.reduced"), &allowed, reduced);
+            let most = "at most 4096 components for \"mapping.kind\" = \"fisher\" (64 is usual)";
+            faults.require(words <= 4096, &key("vocabulary.words"), most, words);
+            let allowed = "\"linear\" for \"mapping.kind\" = \"fisher\"";
+            faults.require(self.kernel.kind == KernelKind::Linear, &key("kernel.kind"), allowed, self.kernel.kind);
+        }
         let p = self.pooling.p;
         faults.require((1.0..=64.0).contains(&p), &key("pooling.p"), "1 to 64", p);
         if self.mapping.kind.may_be_negative() {
             let (kernel, pooling) = (self.kernel.kind, self.pooling.kind);
             let allowed = "one that takes the negative histograms of this mapping (linear or gaussian)";
-            faults.require(kernel.takes_negative(), &key("kernel.kind"), allowed, kernel);
+            let said = self.mapping.kind == MappingKind::Fisher;
+            faults.require(said || kernel.takes_negative(), &key("kernel.kind"), allowed, kernel);
             let allowed = "\"mean\", since this mapping's weights may be negative";
             faults.require(pooling == PoolingKind::Mean, &key("pooling.kind"), allowed, pooling);
         }
@@ -565,7 +579,18 @@ impl ChannelConfig {
 
     /// Dimensions of the channel's histogram.
     pub fn dimensions(&self) -> usize {
-        self.vocabulary.words * self.pooling.cells.len()
+        self.vocabulary.words * self.block() * self.pooling.cells.len()
+    }
+
+    /// Dimensions of a word in a cell: 1, or a component's derivatives.
+    pub fn block(&self) -> usize {
+        match (self.mapping.kind, self.mapping.reduced) {
+            (MappingKind::Fisher, reduced) => {
+                let width = if reduced == 0 { features::family(&self.descriptor).width() } else { reduced };
+                2 * width + usize::from(self.mapping.fisher_weights)
+            }
+            _ => 1,
+        }
     }
 
     /// Words a local feature.

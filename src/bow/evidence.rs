@@ -169,11 +169,12 @@ impl Split<'_> {
     pub fn words(&self) -> Vec<Word> {
         let mut words = Vec::new();
         for (channel, (r3, encoded)) in self.r3.iter().zip(&self.seen.whole.encoded).enumerate() {
-            let count = self.words_of(channel);
+            let encoder = &self.seen.model.channels[channel].encoder;
+            let count = encoder.config.vocabulary.words;
             let mut of_channel: Vec<Word> =
                 (0..count).map(|word| Word { channel, word, relevance: 0.0, present: false }).collect();
             for (d, (r3, mass)) in r3.iter().zip(&encoded.pooled.mass).enumerate() {
-                let word = &mut of_channel[d % count];
+                let word = &mut of_channel[encoder.word_of(d)];
                 word.relevance += r3;
                 word.present |= *mass != 0.0;
             }
@@ -185,20 +186,16 @@ impl Split<'_> {
 
     /// The map of one word alone.
     pub fn word_map(&self, word: &Word) -> PartMap {
-        let count = self.words_of(word.channel);
+        let encoder = &self.seen.model.channels[word.channel].encoder;
         let r3: Vec<Vec<f64>> = self
             .r3
             .iter()
             .enumerate()
             .map(|(channel, r3)| {
-                let own = |d: usize| channel == word.channel && d % count == word.word;
+                let own = |d: usize| channel == word.channel && encoder.word_of(d) == word.word;
                 r3.iter().enumerate().map(|(d, value)| if own(d) { *value } else { 0.0 }).collect()
             })
             .collect();
         self.seen.part(&self.seen.whole, &r3)
-    }
-
-    fn words_of(&self, channel: usize) -> usize {
-        self.seen.model.channels[channel].encoder.words.words().nrows()
     }
 }

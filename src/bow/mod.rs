@@ -8,6 +8,7 @@
 //! ```
 
 pub mod channel;
+mod codebook_file;
 pub mod config;
 pub mod evidence;
 pub mod features;
@@ -31,7 +32,7 @@ use crate::picture::{Picture, tiles};
 use channel::{Encoded, Encoder, Features};
 use config::{Settings, Twins};
 use features::support;
-pub use record::{GridPoint, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
+pub use record::{GridPoint, MixtureRecord, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 use score::kernel::Kernel;
 use score::{Decision, Decomposed};
 use twins::Both;

@@ -6,9 +6,9 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::channel::Encoder;
+use super::codebook_file;
 use super::config::{ConfigError, Configuration};
 use super::words::examples::{EXAMPLES, PATCH, WordExamples};
-use super::words::nearest::NearestWords;
 use super::{BagOfWords, FittedChannel, TrainingRecord};
 use crate::format::atomic::WriteError;
 use crate::format::container::{Container, ContainerError, Reader, Values};
@@ -63,7 +63,7 @@ pub enum ModelFileError {
     },
 }
 
-fn mismatch(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> ModelFileError {
+pub(super) fn mismatch(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> ModelFileError {
     ModelFileError::Mismatch { what: what.into(), expected: expected.to_string(), found: found.to_string() }
 }
 
@@ -77,13 +77,9 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
     metadata.insert("training".to_string(), serde_json::to_string(&model.training)?);
     for (u, channel) in model.channels.iter().enumerate() {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        let words = channel.encoder.words.words();
-        let flat = |array: &Array2<f32>| Values::F32(array.iter().copied().collect());
-        container.insert(name("vocabulary"), words.shape(), flat(words));
-        container.insert(name("histograms"), channel.histograms().shape(), flat(channel.histograms()));
-        if channel.encoder.config.mapping.kind.needs_variance() {
-            container.insert(name("soft_variance"), &[1], Values::F64(vec![channel.encoder.soft_variance]));
-        }
+        codebook_file::insert(&mut container, u, &channel.encoder.codebook, &channel.encoder.config);
+        let histograms = channel.histograms().iter().copied().collect();
+        container.insert(name("histograms"), channel.histograms().shape(), Values::F32(histograms));
         if channel.encoder.config.kernel.kind.has_width() {
             container.insert(name("kernel_width"), &[1], Values::F64(vec![channel.kernel_width]));
         }
@@ -185,11 +181,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
     let mut channels = Vec::with_capacity(settings.channel.len());
     for (u, config) in settings.channel.iter().enumerate() {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        let width = super::features::family(&config.descriptor).width();
-        let shape = (config.vocabulary.words, width);
-        let words = reader.finite_f32s(&name("vocabulary"), &[shape.0, shape.1])?;
-        let words =
-            Array2::from_shape_vec(shape, words).map_err(|error| mismatch(name("vocabulary"), "a matrix", error))?;
+        let codebook = codebook_file::read(&reader, u, config)?;
         let shape = (pictures, config.dimensions());
         let histograms = reader.finite_f32s(&name("histograms"), &[shape.0, shape.1])?;
         let histograms = Array2::from_shape_vec(shape, histograms)
@@ -198,14 +190,13 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
             let value = reader.finite_f64s(&name(tensor), &[1])?[0];
             if value > 0.0 { Ok(value) } else { Err(mismatch(name(tensor), "positive", value)) }
         };
-        let soft_variance = if config.mapping.kind.needs_variance() { positive("soft_variance")? } else { 1.0 };
         let kernel_width = if config.kernel.kind.has_width() { positive("kernel_width")? } else { 1.0 };
         let kernel_scale = positive("kernel_scale")?;
         let beta = reader.finite_f64s(&name("beta"), &[1])?[0];
         if !(0.0..=1.0).contains(&beta) {
             return Err(mismatch(name("beta"), "between 0 and 1", beta));
         }
-        let encoder = Encoder::new(config.clone(), NearestWords::new(words), soft_variance);
+        let encoder = Encoder::new(config.clone(), codebook);
         let examples = read_examples(&reader, u, config.vocabulary.words, training.pictures.len())?;
         let channel = FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta);
         channels.push(FittedChannel { examples, ..channel });

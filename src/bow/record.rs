@@ -67,6 +67,22 @@ pub struct VocabularyRecord {
     pub converged: bool,
     /// Mean squared distance of the descriptors to their words.
     pub mean_squared_distance: f64,
+    /// How the mixture's iteration went that began at these words, where there is a mixture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<MixtureRecord>,
+}
+
+/// How a mixture's iteration went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MixtureRecord {
+    /// Share of the descriptors' variance that the reduction keeps.
+    pub explained_variance: f64,
+    /// Passes.
+    pub iterations: usize,
+    /// Whether the tolerance ended it, not the limit.
+    pub converged: bool,
+    /// Mean log-likelihood of the reduced descriptors, in nats.
+    pub mean_log_likelihood: f64,
 }
 
 /// How one category's problem was solved.

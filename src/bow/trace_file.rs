@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::score::Decomposition;
 use super::score::kernel::Kernel;
+use super::words::mapping::fisher::Derivatives;
 use super::{Seen, View};
 use crate::explanation::Query;
 use crate::format::container::{Container, ContainerError, Reader, Values};
@@ -68,6 +69,12 @@ pub(super) fn trace(seen: &Seen<'_>, view: &View, query: &Query, layers: &Layers
         container.insert(name("words"), &[n, k], Values::U32(words));
         let weights = encoded.members.iter().flat_map(|l| &features.assignment.weights[row(l)]).copied().collect();
         container.insert(name("weights"), &[n, k], Values::F32(weights));
+        if let Some(Derivatives { fisher, reduced }) = &features.assignment.derivatives {
+            let width = fisher.mixture().width();
+            let row = |l: &u32| *l as usize * width..(*l as usize + 1) * width;
+            let values = encoded.members.iter().flat_map(|l| &reduced[row(l)]).copied().collect();
+            container.insert(name("reduced"), &[n, width], Values::F32(values));
+        }
         let cells: Vec<u32> = encoded.cells.rectangles().iter().flat_map(|r| [r.x0, r.y0, r.x1, r.y1]).collect();
         container.insert(name("cells"), &[cells.len() / 4, 4], Values::U32(cells));
         let dimensions = encoded.histogram.len();

@@ -11,6 +11,7 @@ use super::Outcome;
 use super::arguments::{decode_options, load};
 use super::report::{Reporter, table};
 use crate::bow::BagOfWords;
+use crate::bow::words::codebook::Codebook;
 use crate::config::to_toml;
 use crate::dataset::{Dataset, Layout};
 use crate::error::{Error, chain};
@@ -108,9 +109,17 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
     }
     text.push_str(&table(&rows));
     for (u, (channel, record)) in model.channels.iter().zip(&training.vocabularies).enumerate() {
+        let mixture = record.mixture.as_ref().map_or_else(String::new, |mixture| {
+            format!(
+                "; a mixture from them on {:.1} % of the variance, {} passes, mean log-likelihood {:.4}",
+                100.0 * mixture.explained_variance,
+                mixture.iterations,
+                mixture.mean_log_likelihood
+            )
+        });
         text.push_str(&format!(
-            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}; {} dimensions; kernel {}, width {:.4e}, scale {:.4e}, weight {:.3}\n",
-            channel.encoder.words.words().nrows(),
+            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}{mixture}; {} dimensions; kernel {}, width {:.4e}, scale {:.4e}, weight {:.3}\n",
+            channel.encoder.config.vocabulary.words,
             record.sample,
             record.iterations,
             record.mean_squared_distance,
@@ -148,7 +157,25 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
     let column = |values: Vec<f64>| Array2::from_shape_fn((values.len(), 1), |(row, _)| values[row]);
     write_npy(&out.join("bias.npy"), &column(model.bias.clone()))?;
     for (u, channel) in model.channels.iter().enumerate() {
-        write_npy(&out.join(format!("channels.{u}.vocabulary.npy")), channel.encoder.words.words())?;
+        let tensor = |name: &str| out.join(format!("channels.{u}.{name}.npy"));
+        let soft_variance = match &channel.encoder.codebook {
+            Codebook::Words(nearest, variance) => {
+                write_npy(&tensor("vocabulary"), nearest.words())?;
+                Some(*variance)
+            }
+            Codebook::Mixture(fisher) => {
+                let mixture = fisher.mixture();
+                write_npy(&tensor("mixture_means"), mixture.means())?;
+                write_npy(&tensor("mixture_variances"), mixture.variances())?;
+                write_npy(&tensor("mixture_weights"), &column(mixture.weights().to_vec()))?;
+                if let Some(principal) = fisher.principal() {
+                    let mean = principal.mean();
+                    write_npy(&tensor("principal_mean"), &Array2::from_shape_fn((mean.len(), 1), |(d, _)| mean[d]))?;
+                    write_npy(&tensor("principal_axes"), principal.axes())?;
+                }
+                None
+            }
+        };
         write_npy(&out.join(format!("channels.{u}.histograms.npy")), channel.histograms())?;
         write_json(
             &out.join(format!("channels.{u}.json")),
@@ -156,7 +183,7 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
                 "kernel_width": channel.kernel_width,
                 "kernel_scale": channel.kernel_scale,
                 "beta": channel.beta,
-                "soft_variance": channel.encoder.soft_variance,
+                "soft_variance": soft_variance,
             }),
         )?;
     }

@@ -74,6 +74,33 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     lanes.iter().sum()
 }
 
+/// Σ_d w_d (a_d − b_d)² in f64.
+#[multiversion(targets("x86_64+avx2"))]
+pub fn weighted_squared_distance(a: &[f64], b: &[f64], weights: &[f64]) -> f64 {
+    let mut lanes = [0.0f64; 8];
+    let (a_chunks, a_rest) = a.as_chunks::<8>();
+    let (b_chunks, b_rest) = b.as_chunks::<8>();
+    let (w_chunks, w_rest) = weights.as_chunks::<8>();
+    for ((x, y), w) in a_chunks.iter().zip(b_chunks).zip(w_chunks) {
+        for lane in 0..8 {
+            let difference = x[lane] - y[lane];
+            lanes[lane] += difference * difference * w[lane];
+        }
+    }
+    for (lane, ((x, y), w)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest).zip(w_rest)) {
+        *lane += (x - y) * (x - y) * w;
+    }
+    lanes.iter().sum()
+}
+
+/// `out_d += factor · a_d` in f64, element by element.
+#[multiversion(targets("x86_64+avx2"))]
+pub fn add_scaled_f64(out: &mut [f64], factor: f64, a: &[f64]) {
+    for (o, x) in out.iter_mut().zip(a) {
+        *o += factor * x;
+    }
+}
+
 /// `out_d += factor · a_d` in f32, element by element.
 #[multiversion(targets("x86_64+avx2"))]
 pub fn add_scaled(out: &mut [f32], factor: f32, a: &[f32]) {
@@ -121,6 +148,16 @@ mod tests {
             let mut out = b.clone();
             add_scaled(&mut out, 0.3, &a);
             for ((o, x), y) in out.iter().zip(&a).zip(&b) {
+                prop_assert_eq!(o.to_bits(), (y + 0.3 * x).to_bits());
+            }
+            let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value) / 3.0).collect::<Vec<f64>>();
+            let (x, y) = (wide(&a), wide(&b));
+            let w: Vec<f64> = (0..x.len()).map(|d| 1.0 / (d + 3) as f64).collect();
+            let weighted = by_lanes::<8>((0..x.len()).map(|d| (x[d] - y[d]) * (x[d] - y[d]) * w[d]));
+            prop_assert_eq!(weighted_squared_distance(&x, &y, &w).to_bits(), weighted.to_bits());
+            let mut out = y.clone();
+            add_scaled_f64(&mut out, 0.3, &x);
+            for ((o, x), y) in out.iter().zip(&x).zip(&y) {
                 prop_assert_eq!(o.to_bits(), (y + 0.3 * x).to_bits());
             }
         }

@@ -1,12 +1,14 @@
 //! Files from elsewhere: every way in which a model can be wrong is an error that says which.
 
+use std::path::Path;
+
 use bowsight::bow::model_file::{self, ModelFileError};
 use bowsight::format::container::{Container, Values};
 
 use super::setting::*;
 
-fn container() -> Container {
-    model_file::to_container(&model_file::load(model()).unwrap()).unwrap()
+fn container(path: &Path) -> Container {
+    model_file::to_container(&model_file::load(path).unwrap()).unwrap()
 }
 
 fn bytes(container: &Container) -> Vec<u8> {
@@ -20,22 +22,68 @@ fn error(container: &Container) -> String {
     bowsight::error::chain(&error)
 }
 
+type Mutation = (&'static str, Box<dyn Fn(&mut Container)>, &'static str);
+
+/// The first number of a tensor replaced.
+fn number(name: &'static str, value: f64) -> Box<dyn Fn(&mut Container)> {
+    Box::new(move |c| match &mut c.tensors.get_mut(name).unwrap().values {
+        Values::F64(values) => values[0] = value,
+        Values::F32(values) => values[0] = value as f32,
+        Values::I8(values) => values[0] = value as i8,
+        _ => panic!(),
+    })
+}
+
+fn expect_named(whole: &Container, mutations: Vec<Mutation>) {
+    assert!(model_file::from_bytes(&bytes(whole)).is_ok());
+    for (what, mutate, expected) in mutations {
+        let mut container = whole.clone();
+        mutate(&mut container);
+        let message = error(&container);
+        assert!(message.contains(expected), "{what}: {message}");
+    }
+}
+
+#[test]
+fn every_mutation_of_a_mixture_is_noticed_and_named() {
+    let whole = container(fisher_model());
+    assert!(!whole.tensors.contains_key("channels.0.vocabulary"));
+    let gone = |name: &'static str| -> Box<dyn Fn(&mut Container)> { Box::new(move |c| drop(c.tensors.remove(name))) };
+    let turned = |name: &'static str| -> Box<dyn Fn(&mut Container)> {
+        Box::new(move |c| c.tensors.get_mut(name).unwrap().shape.reverse())
+    };
+    expect_named(
+        &whole,
+        vec![
+            ("means", number("channels.0.mixture_means", f64::NAN), "\"channels.0.mixture_means\" must be finite"),
+            ("means' shape", turned("channels.0.mixture_means"), "\"channels.0.mixture_means\" must have shape 25×10"),
+            ("no variances", gone("channels.0.mixture_variances"), "\"channels.0.mixture_variances\" is missing"),
+            ("variances", number("channels.0.mixture_variances", 0.0), "mixture_variances must be positive, found 0"),
+            ("shape", turned("channels.0.mixture_variances"), "\"channels.0.mixture_variances\" must have shape 25×10"),
+            ("weights", number("channels.0.mixture_weights", -0.5), "mixture_weights must be positive, found -0.5"),
+            ("sum", number("channels.0.mixture_weights", 1.5), "sum of channels.0.mixture_weights must be 1, found"),
+            ("no weights", gone("channels.0.mixture_weights"), "\"channels.0.mixture_weights\" is missing"),
+            (
+                "mean",
+                number("channels.0.principal_mean", f64::INFINITY),
+                "\"channels.0.principal_mean\" must be finite",
+            ),
+            ("axes", number("channels.0.principal_axes", f64::NAN), "\"channels.0.principal_axes\" must be finite"),
+            (
+                "axes' shape",
+                turned("channels.0.principal_axes"),
+                "\"channels.0.principal_axes\" must have shape 10×128",
+            ),
+            ("no axes", gone("channels.0.principal_axes"), "\"channels.0.principal_axes\" is missing"),
+        ],
+    );
+}
+
 #[test]
 fn every_mutation_of_a_model_is_noticed_and_named() {
-    let whole = container();
-    assert!(model_file::from_bytes(&bytes(&whole)).is_ok());
-    type Mutation = (&'static str, Box<dyn Fn(&mut Container)>, &'static str);
     let metadata = |key: &'static str, value: &'static str| -> Box<dyn Fn(&mut Container)> {
         Box::new(move |c| {
             c.metadata.insert(key.to_string(), value.to_string());
-        })
-    };
-    let number = |name: &'static str, value: f64| -> Box<dyn Fn(&mut Container)> {
-        Box::new(move |c| match &mut c.tensors.get_mut(name).unwrap().values {
-            Values::F64(values) => values[0] = value,
-            Values::F32(values) => values[0] = value as f32,
-            Values::I8(values) => values[0] = value as i8,
-            _ => panic!(),
         })
     };
     let mutations: Vec<Mutation> = vec![
@@ -73,12 +121,7 @@ fn every_mutation_of_a_model_is_noticed_and_named() {
         ("dual", number("dual", 1e9), "dual coefficient at (0, 0)"),
         ("labels", number("labels", 7.0), "labels at (0, 0) must be +1, −1 or 0, found 7"),
     ];
-    for (what, mutate, expected) in mutations {
-        let mut container = whole.clone();
-        mutate(&mut container);
-        let message = error(&container);
-        assert!(message.contains(expected), "{what}: {message}");
-    }
+    expect_named(&container(model()), mutations);
 }
 
 #[test]

@@ -81,6 +81,18 @@ pub fn model() -> &'static Path {
     path
 }
 
+/// The same by Fisher vectors.
+pub fn fisher_model() -> &'static Path {
+    static MODEL: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = MODEL.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fisher.bowsight");
+        train(&path, &["--mapping", "fisher", "--kernel", "linear", "--set", "channel.mapping.reduced=10"]);
+        (folder, path)
+    });
+    path
+}
+
 /// Trains a small model of the shapes at `path`.
 pub fn train(path: &Path, more: &[&str]) -> String {
     let mut arguments = vec!["train", "--data", text(shapes()), "--split", "trainval", "--model", text(path)];

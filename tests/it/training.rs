@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use bowsight::bow::BagOfWords;
 use bowsight::bow::config::{Configuration, Cost};
 use bowsight::bow::model_file;
 use bowsight::bow::train::{TrainError, TrainingData, train};
+use bowsight::bow::words::codebook::Codebook;
 use bowsight::dataset::Dataset;
 use bowsight::progress::Silent;
 use libsvm_rs::predict::predict_values;
@@ -31,18 +33,20 @@ fn split(name: &str) -> Dataset {
 
 #[test]
 fn threads_and_repetition_do_not_change_a_byte() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut files = Vec::new();
-    for (name, threads) in [("a", "1"), ("b", "2"), ("c", "2")] {
-        let path = folder.path().join(format!("{name}.bowsight"));
-        setting::train(&path, &["--threads", threads, "--mapping", "soft"]);
-        files.push(std::fs::read(&path).unwrap());
-        assert!(folder.path().join(format!("{name}.log.json")).is_file());
+    for mapping in [&["--mapping", "soft"][..], &["--mapping", "fisher", "--kernel", "linear"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        for (name, threads) in [("a", "1"), ("b", "2"), ("c", "2")] {
+            let path = folder.path().join(format!("{name}.bowsight"));
+            setting::train(&path, &[&["--threads", threads], mapping].concat());
+            files.push(std::fs::read(&path).unwrap());
+            assert!(folder.path().join(format!("{name}.log.json")).is_file());
+        }
+        assert!(files[0] == files[1] && files[1] == files[2], "the model depends on threads or time");
+        let other = folder.path().join("d.bowsight");
+        setting::train(&other, &[&["--seed", "1"], mapping].concat());
+        assert!(files[0] != std::fs::read(&other).unwrap(), "the seed does nothing");
     }
-    assert!(files[0] == files[1] && files[1] == files[2], "the model depends on threads or time");
-    let other = folder.path().join("d.bowsight");
-    setting::train(&other, &["--seed", "1", "--mapping", "soft"]);
-    assert!(files[0] != std::fs::read(&other).unwrap(), "the seed does nothing");
 }
 
 #[test]
@@ -76,10 +80,12 @@ fn learnt_weights_and_twins_do_not_depend_on_threads() {
 
 #[test]
 fn a_model_loads_back_as_it_was() {
-    let loaded = model_file::load(model()).unwrap();
-    let mut bytes = Vec::new();
-    model_file::to_container(&loaded).unwrap().write_to(&mut bytes).unwrap();
-    assert!(bytes == std::fs::read(model()).unwrap(), "the bytes differ");
+    for path in [model(), fisher_model()] {
+        let loaded = model_file::load(path).unwrap();
+        let mut bytes = Vec::new();
+        model_file::to_container(&loaded).unwrap().write_to(&mut bytes).unwrap();
+        assert!(bytes == std::fs::read(path).unwrap(), "the bytes differ");
+    }
 }
 
 /// With a cache the model is the same to the byte, whether its steps were found or made, and a bad file in it costs only time.
@@ -149,9 +155,10 @@ fn words_know_where_examples_lie() {
 #[test]
 fn stored_scores_are_the_models_own() {
     use bowsight::model::Model;
-    let model = model_file::load(model()).unwrap();
     let data = split("trainval");
-    for (row, support) in model.training.support_pictures.iter().enumerate().take(6) {
+    let models = [model(), fisher_model()].map(|path| model_file::load(path).unwrap());
+    let rows = |model: &BagOfWords| model.training.support_pictures.clone().into_iter().enumerate().take(6);
+    for (model, (row, support)) in models.iter().flat_map(|model| rows(model).map(move |row| (model, row))) {
         let id = support.id();
         let entry = data.pictures.iter().find(|entry| entry.id == id).unwrap();
         let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
@@ -283,7 +290,11 @@ fn mirror_twins_are_training_pictures_of_their_own() {
     }
     // The words are learnt from the pictures as they are.
     let (without, _) = train(&small().check().unwrap(), &data, &Silent).unwrap();
-    assert_eq!(without.channels[0].encoder.words.words(), model.channels[0].encoder.words.words());
+    let words = |model: &BagOfWords| match &model.channels[0].encoder.codebook {
+        Codebook::Words(nearest, _) => nearest.words().clone(),
+        Codebook::Mixture(_) => unreachable!("hard mapping has words"),
+    };
+    assert_eq!(words(&without), words(&model));
 }
 
 /// C is validated on means over twins where scores are such means: the validated precision is that of the fitted model's scores.

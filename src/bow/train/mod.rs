@@ -28,7 +28,7 @@ use cost::choose_cost;
 use examples::keep_examples;
 use histograms::{Pool, Splits, encode, encode_pool};
 use kernels::ScaledKernels;
-use sample::learn_vocabularies;
+use sample::learn_codebooks;
 
 /// Why a training failed.
 #[derive(Debug, thiserror::Error)]
@@ -183,11 +183,9 @@ pub fn train_with(
     let mut records = Vec::new();
     let mut examples = Vec::new();
     let mut encoders = Vec::new();
-    let learnt = learn_vocabularies(settings, &data.split, &data_digest, cache, progress)?;
+    let learnt = learn_codebooks(settings, &data.split, &data_digest, cache, progress)?;
     for (config, learnt) in settings.channel.iter().zip(learnt) {
-        let needed = config.mapping.kind.needs_variance();
-        let variance = if needed { learnt.vocabulary.mean_squared_distance.max(1e-12) } else { 1.0 };
-        encoders.push(Encoder::new(config.clone(), learnt.vocabulary.nearest().clone(), variance));
+        encoders.push(Encoder::new(config.clone(), learnt.codebook));
         records.push(learnt.record);
         examples.push(learnt.examples);
     }

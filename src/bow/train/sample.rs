@@ -2,28 +2,29 @@
 
 use std::collections::BinaryHeap;
 
-use linfa::ParamGuard;
-use linfa::traits::Fit;
 use ndarray::Array2;
 use rand::Rng;
 use rayon::prelude::*;
 
 use super::cache::{Cache, Key};
 use super::{TrainError, decode_options};
-use crate::bow::VocabularyRecord;
+use crate::bow::codebook_file;
 use crate::bow::config::{ChannelConfig, Settings};
 use crate::bow::features::{self, FeatureFamily};
+use crate::bow::record::VocabularyRecord;
+use crate::bow::words::codebook::Codebook;
 use crate::bow::words::examples::{EXAMPLES, Example, WordExamples};
-use crate::bow::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams, assign};
+use crate::bow::words::mapping::MappingKind;
+use crate::bow::words::vocabulary::VocabularyError;
 use crate::dataset::{Dataset, Rectangle};
 use crate::format::container::{Container, Reader, Values};
 use crate::numeric::random::stream;
 use crate::picture::Picture;
 use crate::progress::Progress;
 
-/// A vocabulary and what is known of its learning.
+/// A codebook and what is known of its learning.
 pub(super) struct Learnt {
-    pub(super) vocabulary: Vocabulary,
+    pub(super) codebook: Codebook,
     pub(super) record: VocabularyRecord,
     /// Places in the pictures of the split, by their index in it.
     pub(super) examples: WordExamples,
@@ -36,8 +37,8 @@ struct Sample {
     supports: Vec<Rectangle>,
 }
 
-/// The vocabulary of every channel, from the same number of descriptors of every picture.
-pub(super) fn learn_vocabularies(
+/// The codebook of every channel, from the same number of descriptors of every picture.
+pub(super) fn learn_codebooks(
     settings: &Settings,
     dataset: &Dataset,
     data_digest: &str,
@@ -59,7 +60,7 @@ pub(super) fn learn_vocabularies(
             let new = learn(settings, u, samples.iter().enumerate().map(|(i, channels)| (i, &channels[at])))
                 .map_err(|source| TrainError::Vocabulary { channel: u, source })?;
             if let Some(cache) = cache {
-                cache.put(&keys[u], &to_container(&new));
+                cache.put(&keys[u], &to_container(&new, &settings.channel[u]));
             }
             learnt[u] = Some(new);
             progress.step();
@@ -84,30 +85,35 @@ fn key(settings: &Settings, u: usize, data_digest: &str) -> Key {
         "occurrence": occurrence(settings, u),
         "descriptor": config.descriptor,
         "vocabulary": config.vocabulary,
+        // Words are the same whatever is mapped to them; a mixture is not.
+        "mixture": (config.mapping.kind == MappingKind::Fisher).then_some(&config.mapping),
         "max_side": settings.picture.max_side,
         "data": data_digest,
     });
     Key::new("vocabulary", &[parts.to_string().as_bytes()])
 }
 
-fn to_container(learnt: &Learnt) -> Container {
+fn to_container(learnt: &Learnt, config: &ChannelConfig) -> Container {
     let mut container = Container::default();
-    let words = learnt.vocabulary.words();
-    container.insert("words", words.shape(), Values::F32(words.iter().copied().collect()));
-    container.insert("examples", &[words.nrows(), EXAMPLES, 5], Values::I32(learnt.examples.to_numbers()));
+    codebook_file::insert(&mut container, 0, &learnt.codebook, config);
+    if let Codebook::Words(..) = learnt.codebook {
+        // Another mapping may need it.
+        let variance = Codebook::soft_variance(learnt.record.mean_squared_distance);
+        container.insert("channels.0.soft_variance", &[1], Values::F64(vec![variance]));
+    }
+    let shape = [config.vocabulary.words, EXAMPLES, 5];
+    container.insert("examples", &shape, Values::I32(learnt.examples.to_numbers()));
     let record = serde_json::to_string(&learnt.record).unwrap_or_default();
     container.metadata.insert("record".to_string(), record);
     container
 }
 
 fn from_reader(reader: &Reader<'_>, config: &ChannelConfig, dataset: &Dataset) -> Option<Learnt> {
-    let shape = (config.vocabulary.words, features::family(&config.descriptor).width());
-    let words = reader.finite_f32s("words", &[shape.0, shape.1]).ok()?;
-    let words = Array2::from_shape_vec(shape, words).ok()?;
-    let examples = reader.i32s("examples", &[shape.0, EXAMPLES, 5]).ok()?;
+    let codebook = codebook_file::read(reader, 0, config).ok()?;
+    let examples = reader.i32s("examples", &[config.vocabulary.words, EXAMPLES, 5]).ok()?;
     let examples = WordExamples::from_numbers(&examples, dataset.pictures.len())?;
-    let record: VocabularyRecord = serde_json::from_str(reader.metadata("record").ok()?).ok()?;
-    Some(Learnt { vocabulary: Vocabulary::from_words(words, record.mean_squared_distance), record, examples })
+    let record = serde_json::from_str(reader.metadata("record").ok()?).ok()?;
+    Some(Learnt { codebook, record, examples })
 }
 
 /// The samples of every picture for the `wanted` channels.
@@ -137,7 +143,7 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
     samples
 }
 
-/// The vocabulary of channel `u` from the samples of the pictures.
+/// The codebook of channel `u` from the samples of the pictures.
 fn learn<'a>(
     settings: &Settings,
     u: usize,
@@ -151,25 +157,11 @@ fn learn<'a>(
         places.extend(sample.supports.iter().map(|&rectangle| Example { picture: picture as u32, rectangle }));
     }
     let descriptors = Array2::from_shape_vec((places.len(), width), values).unwrap_or_default();
-    let dataset = linfa::DatasetBase::from(descriptors);
-    let vocabulary = VocabularyParams::new(
-        config.vocabulary.words,
-        settings.seed.wrapping_add((occurrence(settings, u) as u64) << 32),
-    )
-    .max_iter(config.vocabulary.max_iter)
-    .engine(config.vocabulary.engine)
-    .start(config.vocabulary.start)
-    .check()?
-    .fit(&dataset)?;
-    let (owners, distances) = assign(vocabulary.nearest(), dataset.records.view());
+    let seed = settings.seed.wrapping_add((occurrence(settings, u) as u64) << 32);
+    let (codebook, record) = Codebook::learn(config, seed, descriptors.clone())?;
+    let (owners, distances) = codebook.owners(descriptors.view());
     let examples = WordExamples::choose(config.vocabulary.words, &owners, &distances, &places);
-    let record = VocabularyRecord {
-        sample: places.len(),
-        iterations: vocabulary.iterations.len(),
-        converged: vocabulary.converged,
-        mean_squared_distance: vocabulary.mean_squared_distance,
-    };
-    Ok(Learnt { vocabulary, record, examples })
+    Ok(Learnt { codebook, record, examples })
 }
 
 /// `count` of the picture's descriptors, drawn without replacement: those with the smallest of random priorities.

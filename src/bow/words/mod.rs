@@ -1,17 +1,25 @@
 //! Layer 2 ⇄ 3: local features → histogram, and each dimension's relevance → local features.
 //!
 //! Forward: the [`vocabulary`] finds each feature's nearest words, a [`mapping`] weighs them, [`pooling`] averages the
-//! weights over the [`cells`] of a pyramid, [`normalise`] makes the kernel's input of it. Back: power and L1
+//! weights over the [`cells`] of a pyramid, [`normalise`] makes the kernel's input of it. Back: power and
 //! normalisation act on each dimension or on all alike, so relevance passes through them unchanged, and
 //! [`pooling`] shares it among the features by what they put in.
+//!
+//! With Fisher vectors the words are the components of a [`mixture`] on [`principal`] components, and a word has several dimensions in a cell, its block; with
+//! all others, one.
 
 pub mod cells;
+pub mod codebook;
 pub mod examples;
 pub mod mapping;
+pub mod mixture;
 pub mod nearest;
 pub mod normalise;
 pub mod pooling;
+pub mod principal;
 pub mod vocabulary;
+
+use mapping::fisher::Derivatives;
 
 /// The words and weights of a picture's local features: k of each a feature, in the order of the features.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,8 +28,10 @@ pub struct Assignment {
     pub neighbours: usize,
     /// Word indices by rank, n×k.
     pub words: Vec<u32>,
-    /// Word weights m, n×k: the very numbers that pooling and its way back use.
+    /// Word weights m, n×k: the very numbers that pooling and its way back use. With `derivatives`: posteriors, which those are made of.
     pub weights: Vec<f32>,
+    /// What a mixture's components have in place of one weight each.
+    pub derivatives: Option<Derivatives>,
 }
 
 impl Assignment {
@@ -37,9 +47,21 @@ impl Assignment {
 
     /// Calls `found(dimension, weight)` for every dimension of a cell that feature `index` has a weight in.
     pub fn visit(&self, index: usize, mut found: impl FnMut(usize, f64)) {
+        self.visit_blocks(index, &mut Vec::new(), |first, weights| {
+            weights.iter().enumerate().for_each(|(offset, &weight)| found(first + offset, weight));
+        });
+    }
+
+    /// The same for neighbouring dimensions together, `found(first dimension, weights)`; `scratch` saves an allocation a feature.
+    pub fn visit_blocks(&self, index: usize, scratch: &mut Vec<f64>, mut found: impl FnMut(usize, &[f64])) {
         let range = index * self.neighbours..(index + 1) * self.neighbours;
-        for (&word, &weight) in self.words[range.clone()].iter().zip(&self.weights[range]) {
-            found(word as usize, f64::from(weight));
+        let (words, weights) = (&self.words[range.clone()], &self.weights[range]);
+        match &self.derivatives {
+            None => words.iter().zip(weights).for_each(|(&word, &weight)| found(word as usize, &[f64::from(weight)])),
+            Some(Derivatives { fisher, reduced }) => {
+                let width = fisher.mixture().width();
+                fisher.visit(&reduced[index * width..(index + 1) * width], words, weights, scratch, found);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! ([`super::pooling`]) shares a dimension's relevance among the features in proportion to them. A new mapping is one file and one
 //! arm in [`mapping`].
 
+pub mod fisher;
 mod hard;
 mod llc;
 mod rank;
@@ -11,6 +12,7 @@ mod soft;
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::normalise::Norm;
 use crate::bow::config::MappingConfig;
 
 crate::closed_set! {
@@ -24,6 +26,8 @@ crate::closed_set! {
         Rank = "rank",
         /// Weights that rebuild the feature from its words; may be negative.
         Llc = "llc",
+        /// Derivatives of a Gaussian mixture's log-likelihood; may be negative.
+        Fisher = "fisher",
     }
 }
 
@@ -32,15 +36,23 @@ impl MappingKind {
     pub fn needs_variance(self) -> bool {
         match self {
             MappingKind::Soft => true,
-            MappingKind::Hard | MappingKind::Rank | MappingKind::Llc => false,
+            MappingKind::Hard | MappingKind::Rank | MappingKind::Llc | MappingKind::Fisher => false,
         }
     }
 
     /// Whether weights, and so histograms, may be negative.
     pub fn may_be_negative(self) -> bool {
         match self {
-            MappingKind::Llc => true,
+            MappingKind::Llc | MappingKind::Fisher => true,
             MappingKind::Hard | MappingKind::Soft | MappingKind::Rank => false,
+        }
+    }
+
+    /// What histograms are normalised by.
+    pub fn norm(self) -> Norm {
+        match self {
+            MappingKind::Hard | MappingKind::Soft | MappingKind::Rank | MappingKind::Llc => Norm::L1,
+            MappingKind::Fisher => Norm::L2,
         }
     }
 }
@@ -67,14 +79,16 @@ pub trait Mapping: Send + Sync {
     fn weigh(&self, nearest: &Nearest<'_>, weights: &mut [f32]);
 }
 
-/// The mapping that a configuration asks for; `variance` is σ² where [`MappingKind::needs_variance`].
-pub fn mapping(config: &MappingConfig, variance: f64) -> Box<dyn Mapping> {
-    match config.kind {
+/// The mapping to nearest words that a configuration asks for, or none where it asks for a mixture ([`fisher`]); `variance` is σ² where
+/// [`MappingKind::needs_variance`].
+pub fn mapping(config: &MappingConfig, variance: f64) -> Option<Box<dyn Mapping>> {
+    Some(match config.kind {
         MappingKind::Hard => Box::new(hard::Hard),
         MappingKind::Soft => Box::new(soft::Soft { neighbours: config.neighbours, variance }),
         MappingKind::Rank => Box::new(rank::Rank { neighbours: config.neighbours, base: config.base }),
         MappingKind::Llc => Box::new(llc::Llc { neighbours: config.neighbours, lambda: config.lambda }),
-    }
+        MappingKind::Fisher => return None,
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +118,7 @@ pub(super) mod tests {
             let numbers: Vec<u32> = (0..words.len() as u32).collect();
             for &kind in MappingKind::ALL {
                 let config = MappingConfig { kind, neighbours: words.len(), base, ..MappingConfig::default() };
-                let mapping = mapping(&config, variance);
+                let Some(mapping) = mapping(&config, variance) else { continue };
                 let k = mapping.neighbours();
                 let mut weights = vec![f32::NAN; k];
                 let (descriptor, vocabulary) = (descriptor.view(), vocabulary.view());

@@ -50,6 +50,37 @@ pub trait Pooling: Send + Sync {
 
     /// s: what a feature of this weight put into a dimension of this mass.
     fn share(&self, weight: f64, mass: f64) -> f64;
+
+    /// [`Pooling::gather`] of neighbouring dimensions.
+    fn gather_block(&self, mass: &mut [f64], weights: &[f64]) {
+        mass.iter_mut().zip(weights).for_each(|(mass, &weight)| self.gather(mass, weight));
+    }
+
+    /// Adds the shares of neighbouring dimensions to their sums, and their magnitudes to those sums.
+    fn add_shares(&self, weights: &[f64], mass: &[f64], total: &mut [f64], magnitude: &mut [f64]) {
+        let sums = total.iter_mut().zip(magnitude);
+        for ((&weight, &mass), (total, magnitude)) in weights.iter().zip(mass).zip(sums) {
+            let share = self.share(weight, mass);
+            *total += share;
+            *magnitude += share.abs();
+        }
+    }
+
+    /// `Σ_d r_d s_d` of neighbouring dimensions, in eight lanes where there are so many.
+    fn share_out(&self, weights: &[f64], mass: &[f64], per_share: &[f64]) -> f64 {
+        let (weights, weights_rest) = weights.as_chunks::<8>();
+        let (mass, mass_rest) = mass.as_chunks::<8>();
+        let (per_share, per_share_rest) = per_share.as_chunks::<8>();
+        let mut lanes = [0.0f64; 8];
+        for ((weights, mass), per_share) in weights.iter().zip(mass).zip(per_share) {
+            for lane in 0..8 {
+                lanes[lane] += per_share[lane] * self.share(weights[lane], mass[lane]);
+            }
+        }
+        let rest = weights_rest.iter().zip(mass_rest).zip(per_share_rest);
+        let rest = rest.map(|((&weight, &mass), r)| r * self.share(weight, mass));
+        lanes.iter().sum::<f64>() + rest.sum::<f64>()
+    }
 }
 
 /// A sum of shares this small beside that of their magnitudes is none: the dimension belongs to Z.
@@ -84,12 +115,17 @@ pub fn pool(
     stride: usize,
 ) -> Pooled {
     let mut pooled = Pooled { stride, mass: vec![0.0; cells.len() * stride], counts: vec![0; cells.len()] };
+    let (mut inside, mut scratch) = (Vec::new(), Vec::new());
     for (index, centre) in features {
-        for cell in cells.of(centre) {
-            pooled.counts[cell] += 1;
-            let mass = &mut pooled.mass[cell * stride..(cell + 1) * stride];
-            assignment.visit(index, |dimension, weight| pooling.gather(&mut mass[dimension], weight));
-        }
+        inside.clear();
+        inside.extend(cells.of(centre));
+        inside.iter().for_each(|&cell: &usize| pooled.counts[cell] += 1);
+        assignment.visit_blocks(index, &mut scratch, |first, weights| {
+            for &cell in &inside {
+                let block = cell * stride + first..cell * stride + first + weights.len();
+                pooling.gather_block(&mut pooled.mass[block], weights);
+            }
+        });
     }
     pooled
 }
@@ -113,17 +149,18 @@ impl Pooled {
         let mut total = vec![0.0; r3.len()];
         let mut magnitude = vec![0.0; r3.len()];
         let mut count = 0;
+        let (mut inside, mut scratch) = (Vec::new(), Vec::new());
         for (index, centre) in features.clone() {
             count += 1;
-            for cell in cells.of(centre) {
-                let first = cell * self.stride;
-                assignment.visit(index, |dimension, weight| {
-                    let d = first + dimension;
-                    let share = pooling.share(weight, self.mass[d]);
-                    total[d] += share;
-                    magnitude[d] += share.abs();
-                });
-            }
+            inside.clear();
+            inside.extend(cells.of(centre));
+            assignment.visit_blocks(index, &mut scratch, |first, weights| {
+                for &cell in &inside {
+                    let block = cell * self.stride + first..cell * self.stride + first + weights.len();
+                    let sums = (&mut total[block.clone()], &mut magnitude[block.clone()]);
+                    pooling.add_shares(weights, &self.mass[block], sums.0, sums.1);
+                }
+            });
         }
         if count == 0 {
             let kept = Kept { account: Account::NoFeatures, amount: r3.iter().sum() };
@@ -153,15 +190,15 @@ impl Pooled {
         let everywhere = homeless / count as f64;
         let relevance = features
             .map(|(index, centre)| {
-                let mut sum = everywhere;
-                for cell in cells.of(centre) {
-                    sum += per_feature[cell];
-                    let first = cell * self.stride;
-                    assignment.visit(index, |dimension, weight| {
-                        let d = first + dimension;
-                        sum += per_share[d] * pooling.share(weight, self.mass[d]);
-                    });
-                }
+                inside.clear();
+                inside.extend(cells.of(centre));
+                let mut sum = everywhere + inside.iter().map(|&cell| per_feature[cell]).sum::<f64>();
+                assignment.visit_blocks(index, &mut scratch, |first, weights| {
+                    for &cell in &inside {
+                        let block = cell * self.stride + first..cell * self.stride + first + weights.len();
+                        sum += pooling.share_out(weights, &self.mass[block.clone()], &per_share[block]);
+                    }
+                });
                 sum
             })
             .collect();
@@ -172,6 +209,9 @@ impl Pooled {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bow::config::MappingConfig;
+    use crate::bow::words::mapping::fisher::Fisher;
+    use crate::bow::words::mixture::GaussianMixture;
     use crate::dataset::Rectangle;
     use proptest::prelude::*;
     use rand::RngExt;
@@ -246,6 +286,7 @@ mod tests {
                         (0..neighbours as u32).map(move |k| (first + k) % words as u32)
                     }).collect(),
                     weights: (0..n * neighbours).map(|_| random.random_range(step..4) as f32 / 4.0 + if step < 0 { 0.0 } else { 0.25 }).collect(),
+                    derivatives: None,
                 };
                 let pooling = kind.pooling(p);
                 let pooled = pool(pooling.as_ref(), &assignment, centres.iter().copied().enumerate(), &cells, words);
@@ -267,6 +308,37 @@ mod tests {
                     prop_assert!(n == 0 || (shared.through_empty - empty).abs() < 1e-12);
                 }
             }
+        }
+
+        #[test]
+        fn derivatives_are_pooled_as_weights_are(n in 0usize..12, keep in 1usize..6, seed in 0u64..1000, fisher_weights in any::<bool>()) {
+            let mut random = crate::numeric::random::stream(seed, "pooling");
+            let (count, width) = (5, 9);
+            let cells = "1x1+2x2".parse::<crate::bow::words::cells::CellLayout>().unwrap().over(Rectangle::of_size(40, 30));
+            let centres: Vec<(f32, f32)> = (0..n).map(|_| (25.0 * random.random::<f32>(), 20.0 * random.random::<f32>())).collect();
+            let mut matrix = |rows: usize| ndarray::Array2::from_shape_fn((rows, width), |_| 0.1 + random.random::<f64>());
+            let mixture = GaussianMixture::new(matrix(count), matrix(count), vec![0.1, 0.15, 0.2, 0.25, 0.3]);
+            let config = MappingConfig { neighbours: keep, fisher_weights, ..MappingConfig::default() };
+            let fisher = std::sync::Arc::new(Fisher::new(&config, None, mixture));
+            let mut assignment = fisher.begin();
+            fisher.assign(matrix(n).mapv(|value| value as f32).view(), &mut assignment);
+            let stride = count * (2 * width + usize::from(fisher_weights));
+            let r3: Vec<f64> = (0..cells.len() * stride).map(|_| random.random::<f64>() - 0.5).collect();
+            let pooling = PoolingKind::Mean.pooling(1.0);
+            let features = centres.iter().copied().enumerate();
+            let pooled = pool(pooling.as_ref(), &assignment, features.clone(), &cells, stride);
+            let (shared, kept) = pooled.back(pooling.as_ref(), &assignment, features, &cells, &r3);
+            let (values, expected) = naive(PoolingKind::Mean, 1.0, &assignment, &centres, &cells, stride, &r3);
+            for (found, expected) in pooled.values(pooling.as_ref()).iter().zip(&values) {
+                prop_assert!((found - expected).abs() < 1e-12, "{} instead of {}", found, expected);
+            }
+            // A small sum of large shares makes large relevances of either sign.
+            let scale = expected.iter().fold(1.0f64, |m, v| m.max(v.abs()));
+            for (found, expected) in shared.relevance.iter().zip(&expected) {
+                prop_assert!((found - expected).abs() < 1e-11 * scale, "{} instead of {}", found, expected);
+            }
+            let passed: f64 = shared.relevance.iter().sum();
+            prop_assert!((passed + kept.amount - r3.iter().sum::<f64>()).abs() < 1e-11 * scale);
         }
 
         #[test]
