@@ -80,14 +80,14 @@ impl Fisher {
     pub fn assign(&self, descriptors: ArrayView2<'_, f32>, assignment: &mut Assignment) {
         let Some(derivatives) = &mut assignment.derivatives else { return };
         let descriptors = descriptors.as_standard_layout();
-        let mut x = vec![0.0; self.mixture.width()];
+        let (mut x, mut scratch) = (vec![0.0; self.mixture.width()], Vec::new());
         let mut logs = vec![0.0; self.mixture.len()];
         let mut likeliest: Vec<(f64, u32)> = Vec::with_capacity(self.neighbours + 1);
         for row in descriptors.rows() {
             let descriptor = row.to_slice().unwrap_or(&[]);
             let first = derivatives.reduced.len();
             match &self.principal {
-                Some(principal) => principal.project(descriptor, &mut derivatives.reduced),
+                Some(principal) => principal.project(descriptor, &mut scratch, &mut derivatives.reduced),
                 None => derivatives.reduced.extend_from_slice(descriptor),
             }
             x.iter_mut().zip(&derivatives.reduced[first..]).for_each(|(x, &value)| *x = f64::from(value));

@@ -3,6 +3,7 @@
 use multiversion::multiversion;
 
 use super::Pooling;
+use crate::numeric::lanes::{add_scaled_f64, dot_f64};
 
 pub(super) struct Mean;
 
@@ -17,6 +18,14 @@ impl Pooling for Mean {
 
     fn share(&self, weight: f64, _mass: f64) -> f64 {
         weight
+    }
+
+    fn gather_block(&self, mass: &mut [f64], weights: &[f64]) {
+        add_scaled_f64(mass, 1.0, weights);
+    }
+
+    fn share_out(&self, weights: &[f64], _mass: &[f64], per_share: &[f64]) -> f64 {
+        dot_f64(weights, per_share)
     }
 
     fn add_shares(&self, weights: &[f64], _mass: &[f64], total: &mut [f64], magnitude: &mut [f64]) {
