@@ -587,6 +587,19 @@ fn every_descriptor_is_conserved_and_knows_no_threads() {
     }
 }
 
+/// Cell by cell, word by word, a word's dimensions side by side.
+#[test]
+fn every_dimension_has_its_word() {
+    for kind in 0..kinds().len() {
+        let (config, model) = (channel(kind, "1x1+2x2"), model(vec![channel(kind, "1x1+2x2")], 1));
+        let cell = || (0..config.vocabulary.words).flat_map(|word| std::iter::repeat_n(word, config.block()));
+        let expected: Vec<usize> = (0..5).flat_map(|_| cell()).collect();
+        assert_eq!(expected.len(), config.dimensions());
+        let found: Vec<usize> = (0..expected.len()).map(|d| model.channels[0].encoder.word_of(d)).collect();
+        assert_eq!(found, expected);
+    }
+}
+
 /// Too small a picture is an error that says how large it must be.
 #[test]
 fn a_picture_smaller_than_every_support_is_refused() {

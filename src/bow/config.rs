@@ -661,6 +661,36 @@ mod tests {
     }
 
     #[test]
+    fn what_fisher_vectors_need_is_said_together() {
+        let mut configuration = Configuration::default();
+        let channel = &mut configuration.channel[0];
+        channel.mapping.kind = MappingKind::Fisher;
+        channel.mapping.reduced = 129;
+        channel.vocabulary.words = 5000;
+        channel.pooling.kind = PoolingKind::Max;
+        let text = configuration.clone().check().unwrap_err().to_string();
+        for part in [
+            "kernel.kind\" must be \"linear\" for \"mapping.kind\" = \"fisher\", got hik",
+            "mapping.reduced\" must be 0 to the number of the descriptor's values, 128, got 129",
+            "vocabulary.words\" must be at most 4096 components",
+            "pooling.kind\" must be \"mean\"",
+        ] {
+            assert!(text.contains(part), "{part} is missing in: {text}");
+        }
+        let channel = &mut configuration.channel[0];
+        channel.vocabulary.words = 64;
+        (channel.pooling.kind, channel.kernel.kind) = (PoolingKind::Mean, KernelKind::Linear);
+        // Cells × components × derivatives.
+        for (reduced, weights, expected) in
+            [(64, false, 8 * 64 * 128), (64, true, 8 * 64 * 129), (0, false, 8 * 64 * 256)]
+        {
+            (channel.mapping.reduced, channel.mapping.fisher_weights) = (reduced, weights);
+            assert_eq!(channel.dimensions(), expected);
+            assert!(Configuration { channel: vec![channel.clone()], ..Configuration::default() }.check().is_ok());
+        }
+    }
+
+    #[test]
     fn c_is_a_word_or_a_number() {
         let read = |text: &str| toml::from_str::<SvmConfig>(text);
         assert_eq!(read("c = \"validate\"").unwrap().c, Cost::Validate);

@@ -78,7 +78,9 @@ impl FittedChannel {
     /// A channel whose support pictures have these `histograms` (n×D).
     pub fn new(encoder: Encoder, histograms: Array2<f32>, kernel_width: f64, kernel_scale: f64, beta: f64) -> Self {
         let kernel = encoder.config.kernel.kind.with_width(kernel_width);
-        let histograms = histograms.as_standard_layout().into_owned();
+        // Fisher vectors are long: no copy where none is needed.
+        let histograms =
+            if histograms.is_standard_layout() { histograms } else { histograms.as_standard_layout().into_owned() };
         Self { encoder, histograms, kernel, kernel_width, kernel_scale, beta, examples: None }
     }
 

@@ -203,7 +203,7 @@ pub(crate) struct Configuring {
     /// Set any key, e.g. --set channel.descriptor.step=6; a channel's key without a number goes to all channels
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Number of visual words
+    /// Number of visual words, or of components for Fisher vectors
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub words: Option<i64>,
     /// The descriptors: dense-sift, quantiles
@@ -221,7 +221,7 @@ pub(crate) struct Configuring {
     /// Region of quantiles: half-circles, square
     #[arg(long, value_name = "KIND")]
     pub region: Option<String>,
-    /// How features weigh words: hard, soft, rank
+    /// How features weigh words: hard, soft, rank, llc, fisher (linear kernel; --words components, 64 is usual)
     #[arg(long, value_name = "KIND")]
     pub mapping: Option<String>,
     /// Pyramid cells, e.g. 1x1 or 1x1+2x2+3x1

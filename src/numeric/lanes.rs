@@ -74,6 +74,23 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     lanes.iter().sum()
 }
 
+/// Σ_d a_d b_d of f64 numbers.
+#[multiversion(targets("x86_64+avx2"))]
+pub fn dot_f64(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0f64; 8];
+    let (a_chunks, a_rest) = a.as_chunks::<8>();
+    let (b_chunks, b_rest) = b.as_chunks::<8>();
+    for (x, y) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..8 {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    for (lane, (x, y)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane += x * y;
+    }
+    lanes.iter().sum()
+}
+
 /// Σ_d w_d (a_d − b_d)² in f64.
 #[multiversion(targets("x86_64+avx2"))]
 pub fn weighted_squared_distance(a: &[f64], b: &[f64], weights: &[f64]) -> f64 {
@@ -155,6 +172,8 @@ mod tests {
             let w: Vec<f64> = (0..x.len()).map(|d| 1.0 / (d + 3) as f64).collect();
             let weighted = by_lanes::<8>((0..x.len()).map(|d| (x[d] - y[d]) * (x[d] - y[d]) * w[d]));
             prop_assert_eq!(weighted_squared_distance(&x, &y, &w).to_bits(), weighted.to_bits());
+            let products = by_lanes::<8>(x.iter().zip(&y).map(|(x, y)| x * y));
+            prop_assert_eq!(dot_f64(&x, &y).to_bits(), products.to_bits());
             let mut out = y.clone();
             add_scaled_f64(&mut out, 0.3, &x);
             for ((o, x), y) in out.iter().zip(&x).zip(&y) {

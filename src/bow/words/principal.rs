@@ -7,7 +7,7 @@
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::numeric::lanes::{add_scaled_f64, dot};
+use crate::numeric::lanes::{add_scaled_f64, dot_f64};
 
 /// Parts of the sample that are summed side by side, and then in order.
 const PARTS: usize = 16;
@@ -19,6 +19,8 @@ const SWEEPS: usize = 64;
 pub struct PrincipalComponents {
     mean: Vec<f32>,
     axes: Array2<f32>,
+    /// A in f64, row by row.
+    wide: Vec<f64>,
     /// A m.
     offsets: Vec<f64>,
 }
@@ -27,8 +29,10 @@ impl PrincipalComponents {
     /// A projection whose `mean` (P) and `axes` (P'×P) are known.
     pub fn new(mean: Vec<f32>, axes: Array2<f32>) -> Self {
         let axes = axes.as_standard_layout().into_owned();
-        let offsets = axes.rows().into_iter().map(|axis| dot(axis.to_slice().unwrap_or(&[]), &mean)).collect();
-        Self { mean, axes, offsets }
+        let wide: Vec<f64> = axes.iter().map(|&value| f64::from(value)).collect();
+        let centre: Vec<f64> = mean.iter().map(|&value| f64::from(value)).collect();
+        let offsets = wide.chunks_exact(mean.len().max(1)).map(|axis| dot_f64(axis, &centre)).collect();
+        Self { mean, axes, wide, offsets }
     }
 
     /// The first `count` components of `sample` (n×P), and their share of its variance, between 0 and 1.
@@ -63,10 +67,12 @@ impl PrincipalComponents {
         &self.axes
     }
 
-    /// Appends `A (l − m)` to `out`, one value an axis.
-    pub fn project(&self, descriptor: &[f32], out: &mut Vec<f32>) {
-        let axes = self.axes.as_slice().unwrap_or(&[]).chunks_exact(self.mean.len().max(1));
-        out.extend(axes.zip(&self.offsets).map(|(axis, offset)| (dot(axis, descriptor) - offset) as f32));
+    /// Appends `A (l − m)` to `out`, one value an axis; `scratch` saves an allocation a descriptor.
+    pub fn project(&self, descriptor: &[f32], scratch: &mut Vec<f64>, out: &mut Vec<f32>) {
+        scratch.clear();
+        scratch.extend(descriptor.iter().map(|&value| f64::from(value)));
+        let axes = self.wide.chunks_exact(self.mean.len().max(1));
+        out.extend(axes.zip(&self.offsets).map(|(axis, offset)| (dot_f64(axis, scratch) - offset) as f32));
     }
 
     /// Every row of `sample` (n×P) projected, n×P'.
@@ -76,8 +82,10 @@ impl PrincipalComponents {
             .axis_chunks_iter(ndarray::Axis(0), 1024)
             .into_par_iter()
             .map(|block| {
-                let mut out = Vec::with_capacity(block.nrows() * self.offsets.len());
-                block.rows().into_iter().for_each(|row| self.project(row.to_slice().unwrap_or(&[]), &mut out));
+                let (mut scratch, mut out) = (Vec::new(), Vec::with_capacity(block.nrows() * self.offsets.len()));
+                for row in block.rows() {
+                    self.project(row.to_slice().unwrap_or(&[]), &mut scratch, &mut out);
+                }
                 out
             })
             .collect();

@@ -80,14 +80,14 @@ impl Fisher {
     pub fn assign(&self, descriptors: ArrayView2<'_, f32>, assignment: &mut Assignment) {
         let Some(derivatives) = &mut assignment.derivatives else { return };
         let descriptors = descriptors.as_standard_layout();
-        let mut x = vec![0.0; self.mixture.width()];
+        let (mut x, mut scratch) = (vec![0.0; self.mixture.width()], Vec::new());
         let mut logs = vec![0.0; self.mixture.len()];
         let mut likeliest: Vec<(f64, u32)> = Vec::with_capacity(self.neighbours + 1);
         for row in descriptors.rows() {
             let descriptor = row.to_slice().unwrap_or(&[]);
             let first = derivatives.reduced.len();
             match &self.principal {
-                Some(principal) => principal.project(descriptor, &mut derivatives.reduced),
+                Some(principal) => principal.project(descriptor, &mut scratch, &mut derivatives.reduced),
                 None => derivatives.reduced.extend_from_slice(descriptor),
             }
             x.iter_mut().zip(&derivatives.reduced[first..]).for_each(|(x, &value)| *x = f64::from(value));
@@ -95,11 +95,14 @@ impl Fisher {
             likeliest.clear();
             for (component, &log) in (0u32..).zip(&logs) {
                 // The k largest so far, falling; the lower component first of equals.
-                let at = likeliest.partition_point(|(other, _)| *other >= log);
-                if at < self.neighbours {
-                    likeliest.truncate(self.neighbours - 1);
-                    likeliest.insert(at, (log, component));
+                if likeliest.len() == self.neighbours {
+                    if log <= likeliest[self.neighbours - 1].0 {
+                        continue;
+                    }
+                    likeliest.pop();
                 }
+                let at = likeliest.partition_point(|(other, _)| *other >= log);
+                likeliest.insert(at, (log, component));
             }
             let largest = likeliest[0].0;
             likeliest.iter_mut().for_each(|(log, _)| *log = (*log - largest).exp());
@@ -181,15 +184,15 @@ mod tests {
         MappingConfig { neighbours, fisher_weights, ..MappingConfig::default() }
     }
 
-    /// log p(x) with one parameter moved, as in the module head. The mixture weights are `w_k ∝ exp(α_k)`.
-    fn log_density(
-        x: &[f64],
-        mixture: &GaussianMixture,
-        moved: impl Fn(&mut Array2<f64>, &mut Array2<f64>, &mut Vec<f64>),
-    ) -> f64 {
-        let (mut means, mut deviations) = (mixture.means().clone(), mixture.variances().mapv(f64::sqrt));
-        let mut alpha: Vec<f64> = mixture.weights().iter().map(|weight| weight.ln()).collect();
-        moved(&mut means, &mut deviations, &mut alpha);
+    /// Means, deviations, and α of the mixture weights `w_k ∝ exp(α_k)`.
+    type Parameters = (Array2<f64>, Array2<f64>, Vec<f64>);
+
+    /// log p(x) with some parameters moved, as in the module head.
+    fn log_density(x: &[f64], mixture: &GaussianMixture, moved: impl Fn(&mut Parameters)) -> f64 {
+        let alpha = mixture.weights().iter().map(|weight| weight.ln()).collect();
+        let mut parameters = (mixture.means().clone(), mixture.variances().mapv(f64::sqrt), alpha);
+        moved(&mut parameters);
+        let (means, deviations, alpha) = parameters;
         let sum: f64 = alpha.iter().map(|alpha| alpha.exp()).sum();
         let density = |k: usize| {
             let gauss = |d: usize| {
@@ -217,20 +220,20 @@ mod tests {
             let step = 1e-5;
             for k in 0..count {
                 let weight = mixture.weights()[k];
-                let slope = |moved: &dyn Fn(f64, &mut Array2<f64>, &mut Array2<f64>, &mut Vec<f64>)| {
-                    let at = |by: f64| log_density(&x, &mixture, |m, s, a| moved(by, m, s, a));
+                let slope = |moved: &dyn Fn(f64, &mut Parameters)| {
+                    let at = |by: f64| log_density(&x, &mixture, |parameters| moved(by, parameters));
                     (at(step) - at(-step)) / (2.0 * step)
                 };
                 let mut expected = Vec::new();
                 for d in 0..width {
                     let information = weight / mixture.variances()[(k, d)];
-                    expected.push(slope(&|by, means, _, _| means[(k, d)] += by) / information.sqrt());
+                    expected.push(slope(&|by, (means, _, _)| means[(k, d)] += by) / information.sqrt());
                 }
                 for d in 0..width {
                     let information = 2.0 * weight / mixture.variances()[(k, d)];
-                    expected.push(slope(&|by, _, deviations, _| deviations[(k, d)] += by) / information.sqrt());
+                    expected.push(slope(&|by, (_, deviations, _)| deviations[(k, d)] += by) / information.sqrt());
                 }
-                expected.push(slope(&|by, _, _, alpha| alpha[k] += by) / weight.sqrt());
+                expected.push(slope(&|by, (_, _, alpha)| alpha[k] += by) / weight.sqrt());
                 for (found, expected) in found[k * (2 * width + 1)..].iter().zip(expected) {
                     // Posteriors are f32.
                     prop_assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{} instead of {}", found, expected);

@@ -33,7 +33,7 @@ impl PoolingKind {
     /// The pooling of this name; `p` is the p-mean's.
     pub fn pooling(self, p: f64) -> Box<dyn Pooling> {
         match self {
-            PoolingKind::Mean => Box::new(mean::PMean { p: 1.0 }),
+            PoolingKind::Mean => Box::new(mean::Mean),
             PoolingKind::PMean => Box::new(mean::PMean { p }),
             PoolingKind::Max => Box::new(max::Max),
         }
