@@ -80,3 +80,41 @@ pub fn family(config: &DescriptorConfig) -> Box<dyn FeatureFamily> {
         Family::Quantiles => Box::new(quantiles::Quantiles(config)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bow::features::dense_sift::Orientation;
+    use crate::numeric::random::stream;
+    use rand::RngExt;
+
+    #[test]
+    fn every_family_takes_large_and_odd_sizes() {
+        let mut random = stream(3, "picture");
+        let picture = Picture::from_rgb8(101, 90, (0..3 * 101 * 90).map(|_| random.random()).collect()).unwrap();
+        for (&family, &planes) in Family::ALL.iter().flat_map(|family| Planes::ALL.iter().map(move |p| (family, p))) {
+            for &orientation in Orientation::ALL {
+                // Large bins smooth noise to nothing; its features shall stay.
+                let zero = ZeroRule::Keep;
+                let own = DescriptorConfig { sizes: vec![14, 7, 20], step: 9, zero, ..DescriptorConfig::of(family) };
+                let family = super::family(&DescriptorConfig { planes, orientation, ..own });
+                let grid = family.grid(101, 90);
+                assert!(grid.levels.iter().all(|level| level.rows > 0));
+                let mut numbers = Vec::new();
+                family.extract(&picture, &grid, &mut |strip| {
+                    assert_eq!(strip.descriptors.dim(), (strip.numbers.len(), family.width()));
+                    assert!(strip.descriptors.iter().all(|value| value.is_finite()));
+                    numbers.extend_from_slice(strip.numbers);
+                });
+                assert_eq!(numbers, (0..grid.len() as u32).collect::<Vec<_>>());
+                for position in (0..grid.len()).map(|number| grid.position(number)) {
+                    let (inner, outer) = (family.support(&grid, position), family.receptive_field(&grid, position));
+                    assert!(outer.x0 <= inner.x0 && inner.x1 <= outer.x1 && outer.x1 <= 101, "{position:?}");
+                    assert!(outer.y0 <= inner.y0 && inner.y1 <= outer.y1 && outer.y1 <= 90, "{position:?}");
+                }
+                let side = family.smallest_side();
+                assert!(!family.grid(side, side).is_empty() && family.grid(side - 1, side - 1).is_empty());
+            }
+        }
+    }
+}

@@ -27,8 +27,8 @@ use crate::dataset::Rectangle;
 const DIRECTIONS: usize = 36;
 /// Rounds of smoothing their histogram.
 const ROUNDS: usize = 6;
-/// Bins along an axis with one more at each end, which takes what lies half outside.
-const PADDED: usize = BINS + 2;
+/// Cells along an axis: between the centres of neighbouring bins, and half outside at each end.
+const CELLS: usize = BINS + 1;
 
 /// Hands the descriptors of one level to `descriptors`; the first plane is grey.
 pub(super) fn extract_level(
@@ -41,7 +41,8 @@ pub(super) fn extract_level(
     let frame = Frame::new(level.size, window);
     let mut planes: Vec<Rows<'_>> = planes.iter().map(|plane| Rows::new(plane, level.size, frame.reach())).collect();
     let mut histograms = vec![[0.0f32; WIDTH]; planes.len()];
-    let mut sums = Sums { bins: vec![[[0.0; ORIENTATIONS]; PADDED * PADDED]; planes.len()], shares: Vec::new() };
+    let empty = [[[0.0; 4]; ORIENTATIONS]; CELLS * CELLS];
+    let mut sums = Sums { cells: vec![empty; planes.len()], shares: Vec::new() };
     for row in 0..level.rows {
         let y = frame.middle(level.offset + grid.step * row);
         for plane in &mut planes {
@@ -51,8 +52,8 @@ pub(super) fn extract_level(
             let middle = (frame.middle(level.offset + grid.step * column), y);
             let direction = frame.dominant(&planes[0], middle);
             frame.accumulate(&planes, middle, direction, &mut sums);
-            for (bins, h) in sums.bins.iter().zip(&mut histograms) {
-                frame.read(bins, h);
+            for (cells, h) in sums.cells.iter().zip(&mut histograms) {
+                frame.read(cells, h);
             }
             descriptors.push(level.first + row * level.columns + column, level.size, &mut histograms);
         }
@@ -135,8 +136,9 @@ impl Frame {
             for (i, &dx) in self.offsets.iter().enumerate() {
                 if dx * dx < square {
                     let direction = orientation[i] * (DIRECTIONS as f32 / ORIENTATIONS as f32);
-                    let bin = direction as usize;
-                    let rest = direction - bin as f32;
+                    let bin = direction as u8;
+                    let rest = direction - f32::from(bin);
+                    let bin = usize::from(bin);
                     let value = self.gaussian[i] * self.gaussian[j] * modulus[i];
                     histogram[bin % DIRECTIONS] += (1.0 - rest) * value;
                     histogram[(bin + 1) % DIRECTIONS] += rest * value;
@@ -155,13 +157,13 @@ impl Frame {
 
     /// The raw sums of all planes at the descriptor with middle (x, y), turned by `direction` 36ths of a turn.
     fn accumulate(&self, planes: &[Rows<'_>], (x, y): (i64, i64), direction: f32, sums: &mut Sums) {
-        sums.bins.as_flattened_mut().as_flattened_mut().fill(0.0);
+        sums.cells.as_flattened_mut().fill([[0.0; 4]; ORIENTATIONS]);
         let size = self.size as f32;
         let (sin, cos) = (f64::from(direction) * std::f64::consts::TAU / DIRECTIONS as f64).sin_cos();
         // Per bin: how u and v grow with d_x and d_y.
         let (sin, cos) = (sin as f32 / size, cos as f32 / size);
         let turn = direction * (ORIENTATIONS as f32 / DIRECTIONS as f32);
-        let end = (PADDED - 1) as f32;
+        let end = CELLS as f32;
         for (j, &dy) in self.offsets.iter().enumerate() {
             // u and v count from the centre of the bin before the first; what lies beyond the bin after the last is outside.
             let (u0, v0) = (sin * dy + end / 2.0, cos * dy + end / 2.0);
@@ -170,26 +172,26 @@ impl Frame {
             for i in first..last {
                 let (u, v) = (u0 + cos * self.offsets[i], v0 - sin * self.offsets[i]);
                 if u > 0.0 && u < end && v > 0.0 && v < end {
-                    let (bx, by) = (u as usize, v as usize);
-                    let (right, down) = (u - bx as f32, v - by as f32);
+                    let (column, row) = (u as u8, v as u8);
+                    let (right, down) = (u - f32::from(column), v - f32::from(row));
                     let window = self.gaussian[i] * self.gaussian[j];
                     let (above, below) = (window * (1.0 - down), window * down);
                     let weights = [(1.0 - right) * above, right * above, (1.0 - right) * below, right * below];
-                    sums.shares.push(Share { pixel: i, place: bx + PADDED * by, weights });
+                    sums.shares.push(Share { pixel: i, cell: usize::from(column) + CELLS * usize::from(row), weights });
                 }
             }
-            for (plane, bins) in planes.iter().zip(&mut sums.bins) {
+            for (plane, cells) in planes.iter().zip(&mut sums.cells) {
                 let row = plane.row(y + self.first + j as i64, x + self.first, self.offsets.len());
-                add_row(row, turn, &sums.shares, bins);
+                add_row(row, turn, &sums.shares, cells);
             }
         }
     }
 
-    /// A run of a row's pixels that holds all with `low < start + slope·d_x < high` for both lines, and perhaps some more.
+    /// A run of a row's pixels that holds all with `0 < start + slope·d_x < CELLS` for both lines, and perhaps some more.
     fn inside(&self, u: (f32, f32), v: (f32, f32)) -> (usize, usize) {
         let (mut first, mut last) = (0.0f32, self.offsets.len() as f32);
         for (start, slope) in [u, v] {
-            let ends = [-start / slope, ((PADDED - 1) as f32 - start) / slope].map(|d| d - self.offsets[0]);
+            let ends = [-start / slope, (CELLS as f32 - start) / slope].map(|d| d - self.offsets[0]);
             // Along a row that runs beside the border the ends are no numbers, which min and max pass over.
             first = first.max(ends[0].min(ends[1]).floor() - 1.0);
             last = last.min(ends[0].max(ends[1]).ceil() + 2.0);
@@ -197,45 +199,50 @@ impl Frame {
         (first as usize, last as usize)
     }
 
-    /// Takes the 4×4 bins out of their border and applies the window's factors.
-    fn read(&self, bins: &Bins, h: &mut [f32; WIDTH]) {
+    /// Adds up what the four cells around each bin hold for it, and applies the window's factors.
+    fn read(&self, cells: &Cells, h: &mut [f32; WIDTH]) {
         for (place, values) in h.as_chunks_mut::<ORIENTATIONS>().0.iter_mut().enumerate() {
             let (bx, by) = (place % BINS, place / BINS);
             let factor = self.means[bx] * self.means[by];
-            *values = bins[bx + 1 + PADDED * (by + 1)].map(|value| factor * value);
+            let upper_left = bx + CELLS * by;
+            let around = [upper_left, upper_left + 1, upper_left + CELLS, upper_left + CELLS + 1].map(|c| &cells[c]);
+            for (t, value) in values.iter_mut().enumerate() {
+                *value = factor * (around[0][t][3] + around[1][t][2] + around[2][t][1] + around[3][t][0]);
+            }
         }
     }
 }
 
-/// What a pixel gives to the four bins around it.
+/// What a pixel gives to the four bins at the corners of its cell: upper left, upper right, lower left, lower right.
 struct Share {
     pixel: usize,
-    /// The upper left one of them.
-    place: usize,
+    cell: usize,
     weights: [f32; 4],
 }
 
-/// 4×4 bins with a border.
-type Bins = [[f32; ORIENTATIONS]; PADDED * PADDED];
+/// Per cell and orientation what the bins at its four corners get.
+type Cells = [[[f32; 4]; ORIENTATIONS]; CELLS * CELLS];
 
 /// The sums of every plane, and room for a row's shares.
 struct Sums {
-    bins: Vec<Bins>,
+    cells: Vec<Cells>,
     shares: Vec<Share>,
 }
 
-/// Adds a row's pixels to the bins around them.
-fn add_row((modulus, orientation): (&[f32], &[f32]), turn: f32, shares: &[Share], bins: &mut Bins) {
-    for &Share { pixel, place, weights } in shares {
+/// Adds a row's pixels to their cells.
+fn add_row((modulus, orientation): (&[f32], &[f32]), turn: f32, shares: &[Share], cells: &mut Cells) {
+    for &Share { pixel, cell, weights } in shares {
         let turned = orientation[pixel] - turn;
         let turned = if turned < 0.0 { turned + ORIENTATIONS as f32 } else { turned };
-        let t = turned as usize;
-        let rest = turned - t as f32;
-        let (t, next) = (t % ORIENTATIONS, (t + 1) % ORIENTATIONS);
-        let (value, rest) = ((1.0 - rest) * modulus[pixel], rest * modulus[pixel]);
-        for (place, weight) in [place, place + 1, place + PADDED, place + PADDED + 1].into_iter().zip(weights) {
-            bins[place][t] += weight * value;
-            bins[place][next] += weight * rest;
+        // Small integers: conversions to them are cheap.
+        let t = turned as u8;
+        let rest = turned - f32::from(t);
+        let t = usize::from(t);
+        let cell = &mut cells[cell];
+        for (t, value) in [(t, (1.0 - rest) * modulus[pixel]), (t + 1, rest * modulus[pixel])] {
+            for (corner, weight) in cell[t % ORIENTATIONS].iter_mut().zip(weights) {
+                *corner += weight * value;
+            }
         }
     }
 }
