@@ -1,0 +1,144 @@
+//! The settings of the classifier, and of what it is fitted to.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+crate::closed_set! {
+    /// Where the channels' weights β come from.
+    pub enum ChannelWeights as "channel weights" {
+        /// Each channel's `weight`.
+        Given = "given",
+        /// All alike.
+        Uniform = "uniform",
+        /// In proportion to the alignment of each channel's kernel to the labels.
+        Aligned = "aligned",
+        /// ℓp-norm multiple kernel learning.
+        Mkl = "mkl",
+    }
+}
+
+/// The combination of channels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CombinationConfig {
+    /// Where β comes from.
+    pub weights: ChannelWeights,
+    /// p of ℓp-norm multiple kernel learning: 1 leaves few channels, a large one makes them alike.
+    pub norm: f64,
+}
+
+impl Default for CombinationConfig {
+    fn default() -> Self {
+        Self { weights: ChannelWeights::Given, norm: 2.0 }
+    }
+}
+
+crate::closed_set! {
+    /// How the classes' errors are weighed.
+    pub enum ClassWeight as "class weight" {
+        /// All alike.
+        None = "none",
+        /// C_i ∝ 1/class frequency.
+        Balanced = "balanced",
+    }
+}
+
+/// C: chosen by validation, or given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cost {
+    /// The smallest of the grid 10^−2 … 10^3 (half decades) within 1e-4 of the best mean AP on the validation split.
+    Validate,
+    /// This one.
+    Fixed(f64),
+}
+
+impl Serialize for Cost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Cost::Validate => serializer.serialize_str("validate"),
+            Cost::Fixed(c) => serializer.serialize_f64(*c),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Cost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Number(f64),
+            Text(String),
+        }
+        match Either::deserialize(deserializer) {
+            Ok(Either::Number(c)) => Ok(Cost::Fixed(c)),
+            Ok(Either::Text(text)) => text.parse().map_err(serde::de::Error::custom),
+            Err(_) => Err(serde::de::Error::custom(CostError { found: "neither".to_string() })),
+        }
+    }
+}
+
+/// A text that names no C.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("\"c\" must be \"validate\" or a positive number, got \"{found}\"")]
+pub struct CostError {
+    /// What was given.
+    pub found: String,
+}
+
+impl std::str::FromStr for Cost {
+    type Err = CostError;
+
+    fn from_str(text: &str) -> Result<Self, CostError> {
+        match text {
+            "validate" => Ok(Cost::Validate),
+            _ => text.parse().map(Cost::Fixed).map_err(|_| CostError { found: text.to_string() }),
+        }
+    }
+}
+
+/// The classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SvmConfig {
+    /// C.
+    pub c: Cost,
+    /// Whether validation chooses one C for each category instead of one for all.
+    pub c_per_category: bool,
+    /// KKT violation at which the solver stops.
+    pub tolerance: f64,
+    /// How the classes' errors are weighed.
+    pub class_weight: ClassWeight,
+}
+
+impl Default for SvmConfig {
+    fn default() -> Self {
+        Self { c: Cost::Validate, c_per_category: false, tolerance: 1e-3, class_weight: ClassWeight::None }
+    }
+}
+
+crate::closed_set! {
+    /// Where pictures enter mirrored left–right too.
+    pub enum Twins as "mirror twins" {
+        /// Nowhere.
+        None = "none",
+        /// In training: each picture's mirror twin is a training picture of its own.
+        Train = "train",
+        /// In training, and a score is the mean over a picture and its twin.
+        Test = "test",
+    }
+}
+
+/// Preparation of pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PictureConfig {
+    /// Longer side in pixels at most; 0: as it is.
+    pub max_side: usize,
+    /// Where pictures enter mirrored too.
+    pub twins: Twins,
+}
+
+impl Default for PictureConfig {
+    fn default() -> Self {
+        Self { max_side: 0, twins: Twins::None }
+    }
+}
