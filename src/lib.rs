@@ -19,7 +19,7 @@
 //!             each feature's          each dimension's share        the kernel is a sum over
 //!             share, evenly on        by what the features          dimensions, and so is f, or
 //!             its support             put into it                   a product: Shapley values
-//!             features::support       words::pooling                score::{exact, shapley}
+//!             features::support       words::pooling                score::{exact, shapley, taylor}
 //!
 //!                    what a step does not pass on is Kept, and booked in the ledger:
 //!                    f = Σ R1 + bias_sink + taylor_residual + no_features + error
@@ -29,15 +29,15 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
-//! | [`picture`] | layer 0: decoding with limits, orientation, planes |
-//! | [`bow`] | the Bag-of-Words family: `features`, `words`, `score`, each with both directions; training; model and trace files |
+//! | [`picture`] | layer 0: decoding with limits, orientation, planes; tiles: cut windows, average their maps |
+//! | [`bow`] | the Bag-of-Words family: `features`, `words`, `score`, each with both directions; `evidence`: training pictures and words that speak; training; model and trace files |
 //! | — the seam — | nothing below knows which family of models there is |
 //! | [`model`], [`explanation`], [`ledger`] | what any family offers: scores, explanations, the account of relevance |
-//! | [`heatmap`] | map → picture |
+//! | [`heatmap`] | map → picture; contact sheets |
 //! | [`evaluate`] | average precision, ROC AUC, accuracy; over folds |
 //! | [`export`] | batches: resumable, divisible, the same bytes always |
 //! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
-//! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order |
+//! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order; roots on segments |
 //! | [`config`], [`cli`], [`error`] | the program |
 //!
 //! # Example
