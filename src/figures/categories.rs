@@ -1,4 +1,6 @@
 //! Figs 7–10: whole pictures of four categories with the settings of `paper-voc`.
+//!
+//! The bias is kept apart: where a category is rare and C small, f is −1 and a little, and b, spread over the dimensions, would drown what the pixels say.
 
 use serde::Serialize;
 
@@ -7,7 +9,7 @@ use crate::bow::BagOfWords;
 use crate::bow::train::scores;
 use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
-use crate::explanation::Query;
+use crate::explanation::{BiasMode, Query};
 use crate::export::files::FilesError;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
@@ -39,8 +41,8 @@ pub struct Shown {
     pub id: String,
     /// f.
     pub score: f64,
-    /// Of Σ R1 what is the same on every pixel by construction: words that the picture lacks.
-    pub through_empty_dimensions: f64,
+    /// b, which is not in the map.
+    pub bias: f64,
     /// The relevance of a pixel with the last colour.
     pub scale: f64,
 }
@@ -124,7 +126,7 @@ fn draw_category(
     let category = photographs.categories[place];
     let name = model.categories()[category].clone();
     let test = &photographs.test;
-    let query = Query { bias: model.settings.explain.bias, ..Query::of(category) };
+    let query = Query { bias: BiasMode::Sink, ..Query::of(category) };
     let mut finding = Finding { figure, category: name.clone(), pictures: Vec::new() };
     let mut rows = Vec::new();
     studio.progress.begin(figure.name(), ranked.len().min(SHOWN));
@@ -135,12 +137,16 @@ fn draw_category(
         let map = explanation.relevance.view();
         let scale = largest_magnitude(map);
         let image = render(Panel::Triplet, &picture, map, scale, Palette::Jet).map_err(FilesError::from)?;
-        let caption = format!("{}: score {:+.3}, colours ±{scale:.2e} a pixel", entry.id, explanation.score);
+        let bias = explanation.ledger.bias_sink;
+        let caption = format!(
+            "{}: score {:+.3}, of it bias {bias:+.3} apart and {:+.3} on the pixels, colours ±{scale:.2e} a pixel",
+            entry.id, explanation.score, explanation.ledger.sum_relevance
+        );
         rows.push((String::new(), vec![Cell::new(fitted(&image, TRIPLET.0, TRIPLET.1), [caption])]));
         finding.pictures.push(Shown {
             id: entry.id.clone(),
             score: explanation.score,
-            through_empty_dimensions: explanation.ledger.through_empty_dimensions,
+            bias: explanation.ledger.bias_sink,
             scale,
         });
         studio.progress.step();

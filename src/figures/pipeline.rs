@@ -1,7 +1,7 @@
 //! Figs 1 and 4: a picture through every stage and back, with the numbers of its own explanation.
 //!
 //! Everything is read from the trace that an explanation leaves, so what is drawn is what was computed. Of several channels the first is drawn; scores and maps
-//! are those of all.
+//! are those of all. The bias is kept apart, as in Figs 7–10.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::{Figure, Photographs, Studio, decode_options, explaining};
 use crate::bow::BagOfWords;
 use crate::dataset::{Entry, Rectangle};
 use crate::error::Error;
-use crate::explanation::{Explanation, Query};
+use crate::explanation::{BiasMode, Explanation, Query};
 use crate::export::files::FilesError;
 use crate::format::container::{Container, Values};
 use crate::heatmap::sheet::{Cell, Sheet, fitted, text_width, write_text};
@@ -83,14 +83,22 @@ fn draw_one(
     let fail = explaining(test, entry);
     let picture = Picture::open(&test.file(entry), &decode_options(model))?;
     let seen = model.look(&picture, false).map_err(&fail)?;
-    let query = Query { bias: model.settings.explain.bias, trace: true, ..Query::of(category) };
+    let query = Query { bias: BiasMode::Sink, trace: true, ..Query::of(category) };
     let whole = seen.explain(&query).map_err(&fail)?;
     let words = model.channels[0].encoder.words.words().nrows();
     let channels = model.channels.len();
     let name = &model.categories()[category];
 
     let region = Rectangle::of_size(picture.width(), picture.height());
-    let way = Way { picture: &picture, region, trace: &whole.traces[0], map: whole.relevance.view(), words, channels };
+    let way = Way {
+        picture: &picture,
+        region,
+        trace: &whole.traces[0],
+        map: whole.relevance.view(),
+        bias: whole.ledger.bias_sink,
+        words,
+        channels,
+    };
     let prefix = if figure == Figure::Fig4 { "Global, " } else { "" };
     let mut rows = vec![
         (heading(prefix, "classification: picture → local features → histogram → score"), way.there(name)?),
@@ -105,7 +113,8 @@ fn draw_one(
         let trace = &local.traces[best];
         let shape = ((region.y1 - region.y0) as usize, (region.x1 - region.x0) as usize);
         let map = Array2::from_shape_vec(shape, f64s(trace, "relevance")).unwrap_or_default();
-        let way = Way { picture: &picture, region, trace, map: map.view(), words, channels };
+        let bias = local.windows[best].ledger.bias_sink;
+        let way = Way { picture: &picture, region, trace, map: map.view(), bias, words, channels };
         let (width, height) = (region.x1 - region.x0, region.y1 - region.y0);
         let local_prefix = format!("Local, a window of {width}×{height}, ");
         let mut back = way.back(name)?;
@@ -153,6 +162,7 @@ struct Way<'a> {
     region: Rectangle,
     trace: &'a Container,
     map: ArrayView2<'a, f64>,
+    bias: f64,
     words: usize,
     channels: usize,
 }
@@ -170,16 +180,13 @@ impl Way<'_> {
         let score = f64s(self.trace, "score")[0];
         let centres = self.centres();
         let nearest = self.nearest_words();
-        let mut places: Vec<usize> = (0..centres.len()).collect();
-        // Small features lie above large ones only by number; the order is that of the grid.
-        places.reverse();
-        let dots = places.into_iter().map(|l| (centres[l], colour_of(nearest[l])));
+        let dots = centres.iter().zip(&nearest).map(|(centre, word)| (*centre, colour_of(*word)));
         let used = nearest.iter().collect::<BTreeSet<_>>().len();
         let histogram = f64s(self.trace, "channels.0.histogram");
         let shown = self.shown_words();
         let bars = bars(&shown, &|word| (self.by_word(&histogram)[word], colour_of(word)));
         Ok(vec![
-            Cell::new(self.fitted_picture(), ["picture".to_string()]),
+            Cell::new(self.fitted_picture(), [if self.is_whole() { "picture" } else { "window" }.to_string()]),
             arrow(),
             Cell::new(
                 self.dots(dots),
@@ -210,16 +217,23 @@ impl Way<'_> {
         let sign = |value: f64| Palette::Jet.colour(if value > 0.0 { 0.75 } else { -0.75 });
         let bars = bars(&shown, &|word| (r3[word], sign(r3[word])));
         let share: f64 = r3.iter().sum();
-        let of = if self.channels > 1 { format!(" (this channel {share:+.3})") } else { String::new() };
+        let of = if self.channels > 1 { format!(", here {share:+.3}") } else { String::new() };
         Ok(vec![
             Cell::new(number(&format!("f = {score:+.3}")), [format!("score of \"{category}\"")]),
             arrow(),
-            Cell::new(bars, ["R⁽³⁾ of the same words,".to_string(), format!("Σ R⁽³⁾ = f{of}")]),
+            Cell::new(
+                bars,
+                ["R⁽³⁾ of the same words,".to_string(), format!("Σ = f − b = {:+.3}{of}", score - self.bias)],
+            ),
             arrow(),
             Cell::new(self.dots(dots), ["R⁽²⁾ of the local features".to_string(), format!("colours: ±{largest:.2e}")]),
             arrow(),
             self.heatmap()?,
         ])
+    }
+
+    fn is_whole(&self) -> bool {
+        self.region == Rectangle::of_size(self.picture.width(), self.picture.height())
     }
 
     fn region_picture(&self) -> Option<Picture> {
@@ -238,16 +252,18 @@ impl Way<'_> {
     }
 
     /// The picture, pale, with dots at places of it.
-    fn dots(&self, dots: impl Iterator<Item = (Place, Ink)>) -> RgbImage {
+    fn dots(&self, dots: impl ExactSizeIterator<Item = (Place, Ink)>) -> RgbImage {
         let mut image = self.fitted_picture();
         for pixel in image.pixels_mut() {
             pixel.0 = pixel.0.map(|part| (255.0 - PALE * (255.0 - f64::from(part))) as u8);
         }
         let scale = f64::from(image.width()) / f64::from(self.region.x1 - self.region.x0);
+        let room = f64::from(image.width() * image.height()) / dots.len().max(1) as f64;
+        let radius = (0.4 * room.sqrt()).clamp(0.7, 2.5);
         let mut canvas = Canvas::of(&image);
         for ((x, y), ink) in dots {
             let place = ((x - f64::from(self.region.x0) + 0.5) * scale, (y - f64::from(self.region.y0) + 0.5) * scale);
-            canvas.disc(place, 1.3, ink);
+            canvas.disc(place, radius, ink);
         }
         canvas.finish()
     }

@@ -20,7 +20,7 @@ use crate::dataset::shapes::{Shape, ShapesOptions, generate};
 use crate::dataset::{Dataset, Entry, Rectangle};
 use crate::error::{Error, chain};
 use crate::evaluate::average_precision;
-use crate::explanation::{Explanation, Query};
+use crate::explanation::{BiasMode, Explanation, Query};
 use crate::export::files::FilesError;
 use crate::format::atomic::{self, WriteError};
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
@@ -57,7 +57,7 @@ pub struct Finding {
     pub area_of_circles: f64,
     /// Average precision (area) of the scores of the test pictures' windows, labelled as training tiles are.
     pub average_precision: Option<f64>,
-    /// The preset's Taylor expansion and Shapley values over all test pictures.
+    /// The preset's Taylor expansion and Shapley values, their bias spread and kept apart, over all test pictures.
     pub ways: Vec<Way>,
     /// The three choices of a root, over the first test pictures that hold polygons.
     pub roots: Vec<Way>,
@@ -83,6 +83,8 @@ pub struct Way {
     pub decomposition: Decomposition,
     /// The root, where it has one.
     pub roots: Option<Roots>,
+    /// Where the bias goes; a Taylor expansion has none.
+    pub bias: Option<BiasMode>,
     /// Mean share of the positive relevance inside polygons.
     pub in_polygons: f64,
     /// Mean share inside circles.
@@ -122,7 +124,7 @@ impl Finding {
         let mut rows = vec![head.map(String::from).to_vec()];
         for way in self.ways.iter().chain(&self.roots) {
             rows.push(vec![
-                way_name(way.decomposition, way.roots),
+                How { decomposition: way.decomposition, roots: way.roots, bias: way.bias }.name(),
                 way.pictures.to_string(),
                 percent(way.in_polygons),
                 percent(way.in_circles),
@@ -176,23 +178,29 @@ pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), E
         let tiles = own.tiles.map_or_else(|| "none".to_string(), |tiles| tiles.to_string());
         format!("{CATEGORY}, exponential χ² kernels, tiles {tiles}: {how}, then layer-wise relevance propagation")
     };
-    let mut judge = |decomposition, roots: Option<Roots>, at: &[usize]| {
-        let explain = ExplainConfig { decomposition, roots: roots.unwrap_or(own.roots), ..own.clone() };
+    let mut judge = |how: How, at: &[usize]| {
+        let explain = ExplainConfig {
+            decomposition: how.decomposition,
+            roots: how.roots.unwrap_or(own.roots),
+            bias: how.bias.unwrap_or(own.bias),
+            ..own.clone()
+        };
         model.settings = model.settings.with_explain(explain).map_err(crate::config::ReadError::from)?;
-        let name = way_name(decomposition, roots);
-        explain_all(studio, &model, category, &test, &examples, at, &name)
+        explain_all(studio, &model, category, &test, &examples, at, &how.name())
     };
-    let by_taylor = judge(Decomposition::Taylor, Some(own.roots), &all)?;
-    let by_shapley = judge(Decomposition::Shapley, None, &all)?;
-    finding.ways.push(measure(Decomposition::Taylor, Some(own.roots), &examples, &by_taylor));
-    finding.ways.push(measure(Decomposition::Shapley, None, &examples, &by_shapley));
+    let by_taylor = judge(How::taylor(own.roots), &all)?;
+    let by_shapley = judge(How::shapley(BiasMode::Spread), &all)?;
+    let unbiased = judge(How::shapley(BiasMode::Sink), &all)?;
+    finding.ways.push(measure(How::taylor(own.roots), &examples, &by_taylor));
+    finding.ways.push(measure(How::shapley(BiasMode::Spread), &examples, &by_shapley));
+    finding.ways.push(measure(How::shapley(BiasMode::Sink), &examples, &unbiased));
     for &roots in Roots::ALL {
         let found = if roots == own.roots {
             by_taylor.iter().filter(|found| compared.contains(&found.example)).cloned().collect()
         } else {
-            judge(Decomposition::Taylor, Some(roots), &compared)?
+            judge(How::taylor(roots), &compared)?
         };
-        finding.roots.push(measure(Decomposition::Taylor, Some(roots), &examples, &found));
+        finding.roots.push(measure(How::taylor(roots), &examples, &found));
     }
     finding.average_precision = precision(&examples, &by_shapley);
     finding.shown = shown(&examples, &by_taylor).map(|(example, _)| example.id.clone()).collect();
@@ -309,8 +317,28 @@ struct Explained {
     seconds: f64,
 }
 
-fn way_name(decomposition: Decomposition, roots: Option<Roots>) -> String {
-    roots.map_or_else(|| decomposition.to_string(), |roots| format!("{decomposition} {roots}"))
+/// A way to split a score.
+#[derive(Clone, Copy)]
+struct How {
+    decomposition: Decomposition,
+    roots: Option<Roots>,
+    bias: Option<BiasMode>,
+}
+
+impl How {
+    fn taylor(roots: Roots) -> Self {
+        Self { decomposition: Decomposition::Taylor, roots: Some(roots), bias: None }
+    }
+
+    fn shapley(bias: BiasMode) -> Self {
+        Self { decomposition: Decomposition::Shapley, roots: None, bias: Some(bias) }
+    }
+
+    fn name(self) -> String {
+        let roots = self.roots.map_or_else(String::new, |roots| format!(" {roots}"));
+        let bias = self.bias.map_or_else(String::new, |bias| format!(", bias {bias}"));
+        format!("{}{roots}{bias}", self.decomposition)
+    }
 }
 
 fn explain_all(
@@ -400,7 +428,7 @@ fn finding(tiles: TileCounts, examples: &[Example]) -> Finding {
     }
 }
 
-fn measure(decomposition: Decomposition, roots: Option<Roots>, examples: &[Example], found: &[Explained]) -> Way {
+fn measure(how: How, examples: &[Example], found: &[Explained]) -> Way {
     let explained = || explained(examples, found);
     let share = |shape: Shape| {
         let with = explained().filter(|(example, _)| example.holds(Shape::Polygon) && example.holds(shape));
@@ -412,8 +440,9 @@ fn measure(decomposition: Decomposition, roots: Option<Roots>, examples: &[Examp
     relative.sort_by(f64::total_cmp);
     let total = |value: fn(&crate::ledger::Ledger) -> f64| ledgers.iter().map(|l| value(l).abs()).sum::<f64>();
     Way {
-        decomposition,
-        roots,
+        decomposition: how.decomposition,
+        roots: how.roots,
+        bias: how.bias,
         in_polygons: share(Shape::Polygon),
         in_circles: share(Shape::Circle),
         pictures: found.len(),
@@ -500,7 +529,10 @@ mod tests {
         let picture = Picture::from_rgb8(10, 10, vec![0; 300]).unwrap();
         let example = Example { id: String::new(), picture, mask };
         let shares = |map: &Array2<f64>| [Shape::Polygon, Shape::Circle].map(|shape| example.share(map.view(), shape));
-        assert_eq!(shares(&Array2::from_elem((10, 10), 0.3)), [Shape::Polygon, Shape::Circle].map(|s| example.area(s)));
+        assert_eq!(
+            shares(&Array2::from_elem((10, 10), 0.25)),
+            [Shape::Polygon, Shape::Circle].map(|s| example.area(s))
+        );
         assert_eq!(shares(&Array2::from_elem((10, 10), -1.0)), [0.0, 0.0]);
         let map = Array2::from_shape_fn((10, 10), |(_, x)| if x < 2 { 1.0 } else { -5.0 });
         assert_eq!(shares(&map), [1.0, 0.0]);

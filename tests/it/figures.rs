@@ -40,7 +40,7 @@ fn all_figures_are_drawn_and_drawn_alike_whatever_the_run() {
     assert!(share(&polygons["area_of_polygons"]) > 0.0);
     share(&polygons["average_precision"]);
     let ways = |key: &str| polygons[key].as_array().unwrap().clone();
-    assert_eq!((ways("ways").len(), ways("roots").len()), (2, 3));
+    assert_eq!((ways("ways").len(), ways("roots").len()), (3, 3));
     for way in ways("ways").iter().chain(&ways("roots")) {
         share(&way["in_polygons"]);
         share(&way["in_circles"]);
@@ -78,7 +78,8 @@ fn what_can_not_be_drawn_is_said_before_any_work() {
     assert!(missing.contains("\"fig10\" shows category 4 of those chosen, and there are 2"), "{missing}");
     let unknown = errors(2, &["--data", data, "--categories", "poligon"]);
     assert!(unknown.contains("--category polygon"), "{unknown}");
-    assert!(errors(2, &["--data", data, "--words", "0"]).contains("vocabulary.words"));
+    let none = fail(2, &["figures", "bow", "--out", text(&out), "--words", "0", "--only", "fig6"]);
+    assert!(none.contains("vocabulary.words"), "{none}");
     // Folders without a split to test on.
     let folders = place.path().join("folders");
     for category in ["a", "b"] {
