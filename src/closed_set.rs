@@ -47,6 +47,11 @@ macro_rules! closed_set {
             /// Every variant, in the order of the table.
             pub const ALL: &'static [$type] = &[$($type::$variant),+];
 
+            /// All names, for people: `a, b, c`.
+            pub fn names() -> String {
+                Self::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", ")
+            }
+
             /// The name on the command line, in configurations and in files.
             pub const fn name(self) -> &'static str {
                 match self { $($type::$variant => $name),+ }

@@ -38,6 +38,7 @@
 //! | [`export`] | batches: resumable, divisible, the same bytes always |
 //! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
 //! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order; roots on segments |
+//! | [`figures`] | the paper's figures from the data at hand; above the seam |
 //! | [`config`], [`cli`], [`error`] | the program |
 //!
 //! # Example
@@ -66,6 +67,7 @@ pub mod error;
 pub mod evaluate;
 pub mod explanation;
 pub mod export;
+pub mod figures;
 pub mod format;
 pub mod heatmap;
 pub mod ledger;

@@ -1,10 +1,8 @@
 //! One channel: a picture to a histogram, and a histogram's relevance back to the picture.
 
 use ndarray::Array2;
-use sha2::{Digest, Sha256};
 
-use super::codebook_file;
-use super::config::{ChannelConfig, KernelConfig};
+use super::config::ChannelConfig;
 use super::features::grid::{Grid, Position};
 use super::features::{self, FeatureFamily};
 use super::words::Assignment;
@@ -14,7 +12,6 @@ use super::words::mapping::{self, Mapping, MappingKind, Nearest};
 use super::words::normalise::normalise;
 use super::words::pooling::{self, Pooled, Pooling, Shared};
 use crate::dataset::Rectangle;
-use crate::format::container::Container;
 use crate::ledger::Kept;
 use crate::picture::Picture;
 
@@ -74,18 +71,6 @@ impl Encoder {
     pub fn word_of(&self, dimension: usize) -> usize {
         let block = self.config.block();
         dimension % (self.config.vocabulary.words * block) / block
-    }
-
-    /// SHA-256 over everything that a histogram is a function of, but for the picture.
-    pub fn digest(&self) -> [u8; 32] {
-        let (kernel, weight) = (KernelConfig::default(), 1.0);
-        let config = ChannelConfig { kernel, weight, ..self.config.clone() };
-        let mut container = Container::default();
-        codebook_file::insert(&mut container, 0, &self.codebook, &config);
-        container.metadata.insert("config".to_string(), serde_json::to_string(&config).unwrap_or_default());
-        let mut bytes = Vec::new();
-        container.write_to(&mut bytes).expect("memory takes every byte");
-        Sha256::digest(&bytes).into()
     }
 
     /// The descriptor family.

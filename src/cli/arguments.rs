@@ -4,8 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::bow::config::{ExplainConfig, Settings};
+use crate::bow::config::{ChannelWeights, ClassWeight, ExplainConfig, Settings};
+use crate::bow::features::dense_sift::{Orientation, Window};
+use crate::bow::features::planes::Planes;
+use crate::bow::features::quantiles::Region;
+use crate::bow::features::{Family, ZeroRule};
+use crate::bow::score::kernel::KernelKind;
 use crate::bow::score::{Decomposition, Roots};
+use crate::bow::words::mapping::MappingKind;
 use crate::bow::{BagOfWords, model_file};
 use crate::config::{Draft, Preset, ReadError};
 use crate::dataset::{Dataset, Layout};
@@ -96,11 +102,13 @@ pub(crate) struct Explaining {
     /// Explain windows of SIDE pixels at every OFFSET pixels one by one and average their maps, e.g. 102/34; "none": the whole picture
     #[arg(long, value_name = "SIDE/OFFSET|none")]
     pub tiles: Option<String>,
-    /// How scores are split over the dimensions: auto (sums exactly, products by Shapley values), shapley, or taylor
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("How scores are split over the dimensions (auto: sums exactly, products by Shapley values): {}", Decomposition::names()),
+        long, value_name = "KIND")]
     pub decomposition: Option<Decomposition>,
-    /// The root of a Taylor expansion: nearest, least-residual, or mean of several
-    #[arg(long, value_name = "CHOICE")]
+    #[arg(
+        help = format!("The root of a Taylor expansion: {}", Roots::names()),
+        long, value_name = "CHOICE")]
     pub roots: Option<Roots>,
     /// Training pictures that a root is looked for towards, at most
     #[arg(long, value_name = "N")]
@@ -111,8 +119,9 @@ pub(crate) struct Explaining {
     /// Draw no pictures, only maps
     #[arg(long, conflicts_with = "heatmap")]
     pub no_heatmap: bool,
-    /// The colours: jet or diverging
-    #[arg(long, value_name = "PALETTE")]
+    #[arg(
+        help = format!("The colours: {}", Palette::names()),
+        long, value_name = "PALETTE")]
     pub palette: Option<Palette>,
     /// What the colours' ends stand for: the picture's largest magnitude, the whole set's, or a number
     #[arg(long, value_name = "picture|set|VALUE")]
@@ -206,29 +215,35 @@ pub(crate) struct Configuring {
     /// Number of visual words, or of components for Fisher vectors
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub words: Option<i64>,
-    /// The descriptors: dense-sift, quantiles
-    #[arg(long, value_name = "FAMILY")]
+    #[arg(
+        help = format!("The descriptors: {}", Family::names()),
+        long, value_name = "FAMILY")]
     pub descriptor: Option<String>,
-    /// The planes they are taken of: grey, rgb, opponent, grey+blue [default: grey; for quantiles rgb]
-    #[arg(long, value_name = "SET")]
+    #[arg(
+        help = format!("The planes they are taken of: {} [default: grey; for quantiles rgb]", Planes::names()),
+        long, value_name = "SET")]
     pub planes: Option<String>,
     /// Bin sizes in pixels, e.g. 4,6,8,10; a descriptor is 4 bins wide
     #[arg(long, value_name = "SIZES", value_delimiter = ',', allow_negative_numbers = true)]
     pub sizes: Option<Vec<i64>>,
-    /// How the bins of dense SIFT lie: upright, dominant
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("How the bins of dense SIFT lie: {}", Orientation::names()),
+        long, value_name = "KIND")]
     pub orientation: Option<String>,
-    /// Region of quantiles: half-circles, square
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("Region of quantiles: {}", Region::names()),
+        long, value_name = "KIND")]
     pub region: Option<String>,
-    /// How features weigh words: hard, soft, rank, llc, fisher (linear kernel; --words components, 64 is usual)
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("How features weigh words: {} (fisher: linear kernel; --words components, 64 is usual)", MappingKind::names()),
+        long, value_name = "KIND")]
     pub mapping: Option<String>,
     /// Pyramid cells, e.g. 1x1 or 1x1+2x2+3x1
     #[arg(long, value_name = "LAYOUT")]
     pub cells: Option<String>,
-    /// The kernel: hik, linear
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("The kernel: {}", KernelKind::names()),
+        long, value_name = "KIND")]
     pub kernel: Option<String>,
     /// Power γ of the histogram
     #[arg(long, value_name = "GAMMA", allow_negative_numbers = true)]
@@ -236,14 +251,17 @@ pub(crate) struct Configuring {
     /// Whether to apply RootSIFT
     #[arg(long, value_name = "BOOL")]
     pub rootsift: Option<bool>,
-    /// What becomes of features without contrast: keep, drop
-    #[arg(long, value_name = "RULE")]
+    #[arg(
+        help = format!("What becomes of features without contrast: {}", ZeroRule::names()),
+        long, value_name = "RULE")]
     pub zero: Option<String>,
-    /// Window of dense SIFT: flat, gaussian
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("Window of dense SIFT: {}", Window::names()),
+        long, value_name = "KIND")]
     pub window: Option<String>,
-    /// Weights of the channels: given, uniform, aligned, mkl
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("Weights of the channels: {}", ChannelWeights::names()),
+        long, value_name = "KIND")]
     pub weights: Option<String>,
     /// Keep the pixels of the words' example patches in the model, so that they can be shown without the data
     #[arg(long)]
@@ -251,8 +269,9 @@ pub(crate) struct Configuring {
     /// C of the SVM: a number, or "validate"
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub c: Option<String>,
-    /// How the classes' errors are weighed: none, balanced
-    #[arg(long, value_name = "KIND")]
+    #[arg(
+        help = format!("How the classes' errors are weighed: {}", ClassWeight::names()),
+        long, value_name = "KIND")]
     pub class_weight: Option<String>,
     /// Longer side of the pictures in pixels at most; 0: as they are
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]

@@ -8,6 +8,7 @@ mod evaluate;
 mod evidence;
 mod explain;
 mod export;
+mod figures;
 mod model;
 mod predict;
 mod report;
@@ -64,6 +65,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Explain a whole split, folder or list; resumable, divisible
     Export(export::Arguments),
+    /// Draw the counterparts of the paper's figures
+    Figures(figures::Arguments),
     /// Look into a model file
     Model(model::Arguments),
     /// Generate pictures of geometric shapes, with boxes and masks
@@ -122,6 +125,7 @@ fn run(cli: Cli, reporter: &Reporter) -> Result<Outcome, Error> {
         Command::Predict(arguments) => predict::run(&arguments, reporter),
         Command::Explain(arguments) => explain::run(&arguments, reporter),
         Command::Export(arguments) => export::run(&arguments, reporter),
+        Command::Figures(arguments) => figures::run(&arguments, &cli.global, reporter),
         Command::Model(arguments) => model::run(&arguments, reporter),
         Command::Shapes(arguments) => shapes::run(&arguments, &cli.global, reporter),
         Command::Completions(arguments) => completions::completions(&arguments, reporter),

@@ -29,6 +29,16 @@ crate::closed_set! {
     }
 }
 
+impl Shape {
+    /// Its number in the masks of `SegmentationClass`, where 0 is neither.
+    pub const fn class(self) -> u8 {
+        match self {
+            Shape::Circle => 1,
+            Shape::Polygon => 2,
+        }
+    }
+}
+
 /// Fewer visible pixels are no object.
 const LEAST_VISIBLE: usize = 60;
 /// The splits, and each one's share of ten pictures.
@@ -329,8 +339,7 @@ fn write_scene(out: &Path, index: usize, scene: &Scene) -> Result<(), ShapesErro
     grey(scene.owner.clone(), "SegmentationObject")?;
     let class = |number: &u8| match number.checked_sub(1).and_then(|at| scene.objects.get(usize::from(at))) {
         None => 0,
-        Some(Object { shape: Shape::Circle, .. }) => 1,
-        Some(Object { shape: Shape::Polygon, .. }) => 2,
+        Some(object) => object.shape.class(),
     };
     grey(scene.owner.iter().map(class).collect(), "SegmentationClass")?;
     let objects: String = scene

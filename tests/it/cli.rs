@@ -20,6 +20,7 @@ fn every_command_has_help_with_an_example() {
         "predict",
         "explain",
         "export",
+        "figures",
         "model",
         "shapes",
         "completions",

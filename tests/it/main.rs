@@ -2,6 +2,7 @@
 
 mod cli;
 mod export;
+mod figures;
 mod folds;
 mod formats;
 mod fuzz;

@@ -250,9 +250,11 @@ impl ChannelConfig {
         faults.require((1.0..=64.0).contains(&p), &key("pooling.p"), "1 to 64", p);
         if self.mapping.kind.may_be_negative() {
             let (kernel, pooling) = (self.kernel.kind, self.pooling.kind);
-            let allowed = "one that takes the negative histograms of this mapping (linear or gaussian)";
+            let takers = KernelKind::ALL.iter().filter(|kind| kind.takes_negative()).map(|kind| kind.name());
+            let takers = takers.collect::<Vec<_>>().join(" or ");
+            let allowed = format!("one that takes the negative histograms of this mapping ({takers})");
             let said = self.mapping.kind == MappingKind::Fisher;
-            faults.require(said || kernel.takes_negative(), &key("kernel.kind"), allowed, kernel);
+            faults.require(said || kernel.takes_negative(), &key("kernel.kind"), &allowed, kernel);
             let allowed = "\"mean\", since this mapping's weights may be negative";
             faults.require(pooling == PoolingKind::Mean, &key("pooling.kind"), allowed, pooling);
         }

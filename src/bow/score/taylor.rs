@@ -76,26 +76,28 @@ fn candidates(decision: &Decision<'_>, x: &[f64], score: f64, count: usize) -> V
 
 /// `(x − x⁰)_d ∂f/∂x_d(x⁰)`.
 fn first_order(decision: &Decision<'_>, x: &[f64], root: &Root) -> Vec<f64> {
-    let slopes = gradient(decision, &root.point);
+    let slopes = decision.gradient(&root.point);
     slopes.iter().zip(x).zip(&root.point).map(|((slope, x), root)| (x - root) * slope).collect()
 }
 
-/// ∂f/∂x at `point`, all channels.
-fn gradient(decision: &Decision<'_>, point: &[f64]) -> Vec<f64> {
-    let mut all = Vec::with_capacity(point.len());
-    for (channel, point) in decision.channels.iter().zip(decision.split(point)) {
-        let mut slopes = vec![0.0; point.len()];
-        let terms = channel.kernel.terms();
-        for (a, row) in channel.support(&decision.dual) {
-            let factor = match channel.kernel {
-                Kernel::Additive(_) => 1.0,
-                Kernel::Product { width, .. } => -channel.kernel.of_sum(terms.sum_at(row, &point)) / width,
-            };
-            terms.add_slopes(channel.factor * a * factor, row, &point, &mut slopes);
+impl Decision<'_> {
+    /// ∂f/∂x at `point`, the channels' histograms one after the other.
+    pub fn gradient(&self, point: &[f64]) -> Vec<f64> {
+        let mut all = Vec::with_capacity(point.len());
+        for (channel, point) in self.channels.iter().zip(self.split(point)) {
+            let mut slopes = vec![0.0; point.len()];
+            let terms = channel.kernel.terms();
+            for (a, row) in channel.support(&self.dual) {
+                let factor = match channel.kernel {
+                    Kernel::Additive(_) => 1.0,
+                    Kernel::Product { width, .. } => -channel.kernel.of_sum(terms.sum_at(row, &point)) / width,
+                };
+                terms.add_slopes(channel.factor * a * factor, row, &point, &mut slopes);
+            }
+            all.extend(slopes);
         }
-        all.extend(slopes);
+        all
     }
-    all
 }
 
 impl Function for Decision<'_> {
@@ -160,7 +162,7 @@ mod tests {
         for &kind in KernelKind::ALL.iter().filter(|kind| kind.is_differentiable()) {
             with_decision(kind, 1, |decision| {
                 let point = decision.point();
-                for (d, slope) in gradient(decision, &point).into_iter().enumerate() {
+                for (d, slope) in decision.gradient(&point).into_iter().enumerate() {
                     let at = |h: f64| {
                         let mut moved = point.clone();
                         moved[d] += h;
@@ -195,7 +197,7 @@ mod tests {
                         let Some(root) = found.root else { continue };
                         let root = root.concat();
                         assert!(decision.value(root.clone()).abs() < 1e-9, "{kind} {choice}");
-                        let slopes = gradient(decision, &root);
+                        let slopes = decision.gradient(&root);
                         let parts = found.r3.concat().into_iter().zip(slopes).zip(decision.point()).zip(root);
                         for (((r, slope), x), root) in parts {
                             assert_eq!(r, (x - root) * slope);

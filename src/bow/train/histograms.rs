@@ -6,13 +6,16 @@ use std::path::Path;
 
 use ndarray::Array2;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, Key};
 use super::{LeftOut, TrainingData, decode_options};
 use crate::bow::channel::Encoder;
-use crate::bow::config::{Settings, Twins};
+use crate::bow::codebook_file;
+use crate::bow::config::{ChannelConfig, KernelConfig, Settings, Twins};
 use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
+use crate::format::container::Container;
 use crate::format::sha256_of_file;
 use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
@@ -165,7 +168,7 @@ pub(super) fn encode(
     progress: &dyn Progress,
 ) -> Vec<Result<Vec<Vec<Vec<f32>>>, String>> {
     let options = decode_options(settings);
-    let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| encoder.digest()).collect();
+    let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| digest(encoder)).collect();
     progress.begin("histograms", entries.len());
     let encoded = entries
         .par_iter()
@@ -205,6 +208,18 @@ pub(super) fn encode(
         .collect();
     progress.end();
     encoded
+}
+
+/// SHA-256 over everything that an encoder's histograms are a function of, but for the pictures.
+fn digest(encoder: &Encoder) -> [u8; 32] {
+    let (kernel, weight) = (KernelConfig::default(), 1.0);
+    let config = ChannelConfig { kernel, weight, ..encoder.config.clone() };
+    let mut container = Container::default();
+    codebook_file::insert(&mut container, 0, &encoder.codebook, &config);
+    container.metadata.insert("config".to_string(), serde_json::to_string(&config).unwrap_or_default());
+    let mut bytes = Vec::new();
+    container.write_to(&mut bytes).expect("memory takes every byte");
+    Sha256::digest(&bytes).into()
 }
 
 /// A picture that holds a feature of some channel.

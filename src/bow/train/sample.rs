@@ -128,13 +128,13 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
         .map(|entry| {
             // A bad picture is reported when the histograms are made; here it just gives nothing.
             let picture = Picture::open(&dataset.file(entry), &options).ok();
-            let channel = |(&u, family): (&usize, &Box<dyn FeatureFamily>)| {
+            let channel = |(at, &u): (usize, &usize)| {
                 let Some(picture) = &picture else { return Sample::default() };
                 let count = settings.channel[u].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
                 let name = format!("sample/{}/{}", occurrence(settings, u), entry.id);
-                sample_descriptors(family.as_ref(), picture, count, settings.seed, &name)
+                sample_descriptors(families[at].as_ref(), picture, count, settings.seed, &name)
             };
-            let sample = wanted.iter().zip(&families).map(channel).collect();
+            let sample = wanted.iter().enumerate().map(channel).collect();
             progress.step();
             sample
         })

@@ -48,12 +48,27 @@ impl KernelKind {
 
     /// Whether the kernel is defined for negative values.
     pub fn takes_negative(self) -> bool {
-        matches!(self, KernelKind::Linear | KernelKind::Gaussian)
+        match self {
+            KernelKind::Linear | KernelKind::Gaussian => true,
+            KernelKind::Hik
+            | KernelKind::Hellinger
+            | KernelKind::AdditiveChi2
+            | KernelKind::JensenShannon
+            | KernelKind::Chi2 => false,
+        }
     }
 
     /// Whether the kernel has a derivative everywhere (where both histograms are positive).
     pub fn is_differentiable(self) -> bool {
-        self != KernelKind::Hik
+        match self {
+            KernelKind::Hik => false,
+            KernelKind::Linear
+            | KernelKind::Hellinger
+            | KernelKind::AdditiveChi2
+            | KernelKind::JensenShannon
+            | KernelKind::Chi2
+            | KernelKind::Gaussian => true,
+        }
     }
 
     /// Whether the kernel has a width, to be learnt from the training pictures.

@@ -1,0 +1,108 @@
+//! `bowsight figures`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Outcome;
+use super::arguments::Global;
+use super::report::{Reporter, table};
+use crate::dataset::Layout;
+use crate::error::Error;
+use crate::figures::{Figure, Order, Report, make};
+
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Example:
+  bowsight figures bow --data VOC2012 --out figures")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    half: Half,
+}
+
+/// The halves of the paper.
+#[derive(Debug, Subcommand)]
+enum Half {
+    /// Figs 1, 3, 4, 6, 7–10: Bag-of-Words classifiers
+    Bow(Bow),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bowsight figures bow --data VOC2012 --out figures
+  bowsight figures bow --only fig3,fig6 --out figures
+  bowsight figures bow --data VOC2012 --only fig7,fig8 --categories horse,dog --out figures
+
+The data need the split test, and trainval or train; with trainval, train and val C is validated, otherwise it is 10. Figs 3 and 6 make their own
+data. Trained models are kept in OUT/models: the command goes on where it was interrupted.")]
+struct Bow {
+    /// A PASCAL VOC folder, a folder of splits of category folders, or a CSV list with splits
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How the data are laid out, where it is not to be found out
+    #[arg(long, value_name = "LAYOUT", requires = "data")]
+    layout: Option<Layout>,
+    /// The folder for the figures
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The figures to make: fig1, fig3, fig4, fig6, fig7, fig8, fig9, fig10 [default: all]
+    #[arg(long, value_name = "FIGURES", value_delimiter = ',')]
+    only: Vec<Figure>,
+    /// The categories of Figs 7, 8, 9 and 10 [default: bicycle, person, aeroplane, cat as far as the data have them]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    categories: Vec<String>,
+    /// Pictures of shapes to generate for Fig 6
+    #[arg(long, value_name = "N", default_value_t = 120)]
+    shapes: usize,
+    /// Visual words of every channel, instead of the paper's numbers
+    #[arg(long, value_name = "K")]
+    words: Option<usize>,
+    /// A folder that keeps finished steps of trainings
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
+    let Half::Bow(bow) = &arguments.half;
+    let order = Order {
+        data: bow.data.clone(),
+        layout: bow.layout,
+        out: bow.out.clone(),
+        only: bow.only.clone(),
+        categories: bow.categories.clone(),
+        shapes: bow.shapes,
+        words: bow.words,
+        seed: global.seed.unwrap_or(0),
+        cache: bow.cache.clone(),
+    };
+    let report = make(&order, reporter)?;
+    reporter.text(&text(&report))?;
+    reporter.document(&report)?;
+    Ok(Outcome::Done)
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for model in &report.models {
+        let how = if model.reused { "found" } else { "trained" };
+        text.push_str(&format!("model {how}: {}\n", model.file.display()));
+    }
+    if let Some(finding) = &report.root_point {
+        text.push_str(&finding.text());
+    }
+    if let Some(finding) = &report.polygons {
+        text.push_str(&finding.text(table));
+    }
+    for finding in &report.categories {
+        let scores: Vec<String> =
+            finding.pictures.iter().map(|shown| format!("{} {:+.3}", shown.id, shown.score)).collect();
+        text.push_str(&format!("{}: {}: {}\n", finding.figure, finding.category, scores.join(", ")));
+    }
+    for finding in &report.pipeline {
+        text.push_str(&finding.text());
+    }
+    for (figure, file) in &report.files {
+        text.push_str(&format!("{figure} → {}\n", file.display()));
+    }
+    text
+}

@@ -1,0 +1,285 @@
+//! The counterparts of the paper's figures (Bach et al. 2015, Bag-of-Words half: Figs 1, 3, 4, 6, 7–10) from the data at hand.
+//!
+//! Every figure is a function of data, settings and seed: the same run draws the same bytes. Trained models are kept in `OUT/models` and used again
+//! where settings and data are the same.
+
+mod canvas;
+pub mod categories;
+pub mod pipeline;
+pub mod polygons;
+pub mod root_point;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::bow::config::Settings;
+use crate::bow::train::cache::Cache;
+use crate::bow::train::{TrainingData, train_with};
+use crate::bow::{BagOfWords, model_file};
+use crate::config::{Draft, Preset};
+use crate::dataset::{Dataset, DatasetError, Entry, Layout};
+use crate::error::Error;
+use crate::export::files::FilesError;
+use crate::heatmap::sheet::Sheet;
+use crate::heatmap::write_png;
+use crate::picture::DecodeOptions;
+use crate::progress::Progress;
+
+crate::closed_set! {
+    /// The figures.
+    pub enum Figure as "figure" {
+        /// The whole way there and back on one picture.
+        Fig1 = "fig1",
+        /// Gradient at the point against gradient at the nearest root.
+        Fig3 = "fig3",
+        /// The whole picture's way beside that of one window.
+        Fig4 = "fig4",
+        /// Polygons among circles.
+        Fig6 = "fig6",
+        /// The first category.
+        Fig7 = "fig7",
+        /// The second category.
+        Fig8 = "fig8",
+        /// The third category.
+        Fig9 = "fig9",
+        /// The fourth category.
+        Fig10 = "fig10",
+    }
+}
+
+impl Figure {
+    /// Its place among the figures of categories, Figs 7–10.
+    pub fn category_place(self) -> Option<usize> {
+        [Figure::Fig7, Figure::Fig8, Figure::Fig9, Figure::Fig10].iter().position(|figure| *figure == self)
+    }
+
+    /// Whether it shows pictures of the user's data.
+    fn needs_data(self) -> bool {
+        !matches!(self, Figure::Fig3 | Figure::Fig6)
+    }
+}
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Labelled pictures with the split `test` and `trainval` or `train`; Figs 3 and 6 need none.
+    pub data: Option<PathBuf>,
+    /// How they are laid out, where it is not to be found out.
+    pub layout: Option<Layout>,
+    /// The folder for everything.
+    pub out: PathBuf,
+    /// The figures; all of them where none is named.
+    pub only: Vec<Figure>,
+    /// The categories of Figs 7–10; the paper's, where none is named.
+    pub categories: Vec<String>,
+    /// Pictures of shapes to generate for Fig 6.
+    pub shapes: usize,
+    /// Visual words of every channel instead of the paper's numbers.
+    pub words: Option<usize>,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// A folder that keeps finished steps of trainings.
+    pub cache: Option<PathBuf>,
+}
+
+/// What was made.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// Each figure's file.
+    pub files: Vec<(Figure, PathBuf)>,
+    /// The models that were trained or found.
+    pub models: Vec<UsedModel>,
+    /// What Fig 3 shows.
+    pub root_point: Option<root_point::Finding>,
+    /// What Fig 6 shows.
+    pub polygons: Option<polygons::Finding>,
+    /// What Figs 7–10 show.
+    pub categories: Vec<categories::Finding>,
+    /// What Figs 1 and 4 show.
+    pub pipeline: Vec<pipeline::Finding>,
+}
+
+/// A model behind figures.
+#[derive(Debug, Serialize)]
+pub struct UsedModel {
+    /// Its file.
+    pub file: PathBuf,
+    /// Whether it was there already, with the same settings and data.
+    pub reused: bool,
+}
+
+/// Makes the figures of an order; all that can be checked is checked before the first training.
+///
+/// # Errors
+/// [`Error`]: data without the splits or categories needed, settings out of range, whatever training and drawing run into.
+pub fn make(order: &Order, progress: &dyn Progress) -> Result<Report, Error> {
+    let mut studio = Studio { order, progress, report: Report::default() };
+    let photographs = studio.photographs()?;
+    let voc = photographs.as_ref().map(|_| studio.settings(Preset::PaperVoc, photographs.as_ref())).transpose()?;
+    let shapes = studio.settings(Preset::PaperShapes, None)?;
+    std::fs::create_dir_all(&order.out).map_err(crate::format::atomic::WriteError::io(&order.out))?;
+    if studio.wants(Figure::Fig3) {
+        root_point::draw(&mut studio)?;
+    }
+    if studio.wants(Figure::Fig6) {
+        polygons::draw(&mut studio, &shapes)?;
+    }
+    if let (Some(photographs), Some(settings)) = (&photographs, &voc) {
+        let model = studio.model("paper-voc", settings, &photographs.training)?;
+        let ranked = categories::rank(&studio, &model, photographs)?;
+        categories::draw(&mut studio, &model, photographs, &ranked)?;
+        pipeline::draw(&mut studio, &model, photographs, &ranked)?;
+    }
+    Ok(studio.report)
+}
+
+/// The user's pictures and what is shown of them.
+struct Photographs {
+    training: TrainingData,
+    test: Dataset,
+    /// Places of the shown categories, those of Figs 7–10 in turn.
+    categories: Vec<usize>,
+}
+
+/// Where figures are made.
+struct Studio<'a> {
+    order: &'a Order,
+    progress: &'a dyn Progress,
+    report: Report,
+}
+
+impl Studio<'_> {
+    fn wants(&self, figure: Figure) -> bool {
+        self.order.only.is_empty() || self.order.only.contains(&figure)
+    }
+
+    fn cache(&self) -> Option<Cache> {
+        self.order.cache.as_ref().map(Cache::new)
+    }
+
+    /// The data, opened and looked through as far as that can be done without opening a picture; none where no figure needs them.
+    fn photographs(&self) -> Result<Option<Photographs>, Error> {
+        let Some(first) = Figure::ALL.iter().find(|figure| figure.needs_data() && self.wants(**figure)) else {
+            return Ok(None);
+        };
+        let Some(data) = &self.order.data else {
+            return Err(Error::Usage {
+                message: format!("\"{first}\" needs labelled pictures"),
+                hint: Some("--data DIR; or --only fig3,fig6, which need none".to_string()),
+            });
+        };
+        let open = |split: &str| Dataset::open(data, Some(split), self.order.layout);
+        let known = Dataset::split_names(data, self.order.layout)?;
+        let has = |name: &str| known.iter().any(|split| split == name);
+        let whole = ["trainval", "train"].into_iter().find(|name| has(name)).ok_or_else(|| {
+            DatasetError::MissingSplit { split: "trainval".to_string(), path: data.clone(), known: known.clone() }
+        })?;
+        let split = open(whole)?;
+        split.require_positives()?;
+        let test = open("test")?.align_categories(&split.categories)?;
+        let validation = if whole == "trainval" && has("train") && has("val") {
+            let aligned = |name: &str| open(name)?.align_categories(&split.categories);
+            Some((aligned("train")?, aligned("val")?))
+        } else {
+            None
+        };
+        let categories = categories::choose(&split.categories, &self.order.categories)?;
+        for figure in &self.order.only {
+            if let Some(place) = figure.category_place().filter(|place| *place >= categories.len()) {
+                return Err(Error::usage(format!(
+                    "\"{figure}\" shows category {} of those chosen, and there are {}",
+                    place + 1,
+                    categories.len()
+                )));
+            }
+        }
+        for &category in &categories {
+            if test.positives(category) == 0 {
+                let name = &split.categories[category];
+                return Err(Error::usage(format!("no picture in split \"test\" is labelled \"{name}\"")));
+            }
+        }
+        Ok(Some(Photographs { training: TrainingData { split, validation }, test, categories }))
+    }
+
+    /// A preset's settings; C is validated where the data have splits for it.
+    fn settings(&self, preset: Preset, photographs: Option<&Photographs>) -> Result<Settings, Error> {
+        let whole = |name: &str, value: u64| {
+            i64::try_from(value)
+                .map_err(|_| Error::usage(format!("\"{name}\" must be at most {}, got {value}", i64::MAX)))
+        };
+        let mut draft: Draft = preset.draft();
+        draft.set("seed", whole("--seed", self.order.seed)?);
+        if let Some(words) = self.order.words {
+            draft.set("channel.vocabulary.words", whole("--words", words as u64)?);
+        }
+        if photographs.is_none_or(|photographs| photographs.training.validation.is_none()) {
+            draft.set("svm.c", FIXED_COST);
+        }
+        Ok(draft.resolve()?)
+    }
+
+    /// The model of these settings and data: that in `OUT/models`, or a new one, which is kept there.
+    fn model(&mut self, name: &str, settings: &Settings, data: &TrainingData) -> Result<BagOfWords, Error> {
+        let file = self.order.out.join("models").join(format!("{name}.bowsight"));
+        let digest = data.split.digest()?;
+        let kept = model_file::load(&file).ok().filter(|model| {
+            let training = &model.training;
+            model.settings == *settings
+                && training.data_digest == digest
+                && training.split == data.split.split
+                && training.version == env!("CARGO_PKG_VERSION")
+        });
+        let reused = kept.is_some();
+        let model = match kept {
+            Some(model) => model,
+            None => {
+                let (model, left_out) = train_with(settings, data, self.cache().as_ref(), self.progress)?;
+                for picture in left_out {
+                    self.progress.warn(&format!("picture \"{}\" is left out: {}", picture.id, picture.reason));
+                }
+                model_file::save(&model, &file)?;
+                model
+            }
+        };
+        self.report.models.push(UsedModel { file, reused });
+        Ok(model)
+    }
+
+    /// Writes a figure.
+    fn write(&mut self, figure: Figure, sheet: &Sheet) -> Result<(), Error> {
+        let file = self.order.out.join(format!("{figure}.png"));
+        self.write_as(&file, sheet)?;
+        self.report.files.push((figure, file));
+        Ok(())
+    }
+
+    fn write_as(&self, file: &Path, sheet: &Sheet) -> Result<(), Error> {
+        Ok(write_png(file, &sheet.render(), &[]).map_err(FilesError::from)?)
+    }
+}
+
+/// C where there is nothing to validate it on.
+const FIXED_COST: f64 = 10.0;
+
+/// How pictures are read for a model: as they were in its training.
+fn decode_options(model: &BagOfWords) -> DecodeOptions {
+    DecodeOptions { max_side: model.settings.picture.max_side, ..DecodeOptions::default() }
+}
+
+/// An error of a picture of a data set.
+fn explaining<'a>(dataset: &'a Dataset, entry: &'a Entry) -> impl Fn(crate::model::ModelError) -> Error + 'a {
+    |source| Error::Explain { path: dataset.file(entry), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_categories_have_their_places() {
+        let places: Vec<Option<usize>> = Figure::ALL.iter().map(|figure| figure.category_place()).collect();
+        assert_eq!(places, [None, None, None, None, Some(0), Some(1), Some(2), Some(3)]);
+    }
+}

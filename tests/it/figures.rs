@@ -1,0 +1,92 @@
+//! `bowsight figures`: the whole command on small generated data.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::setting::*;
+
+/// Few words and few shapes, so that all figures take seconds.
+fn figures<'a>(out: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["figures", "bow", "--out", text(out), "--words", "12", "--shapes", "10", "--seed", "3"];
+    arguments.extend(more);
+    arguments
+}
+
+fn share(value: &Value) -> f64 {
+    let share = value.as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&share), "{share}");
+    share
+}
+
+#[test]
+fn all_figures_are_drawn_and_drawn_alike_whatever_the_run() {
+    let place = tempfile::tempdir().unwrap();
+    let (first, second) = (place.path().join("first"), place.path().join("second"));
+    let data = ["--data", text(shapes())];
+    let printed = succeed(&figures(&first, &data));
+    assert_eq!(printed.matches("model trained").count(), 2, "{printed}");
+    // Two categories have two figures of their own.
+    for figure in ["fig1", "fig3", "fig4", "fig6", "fig6-shapley", "fig7", "fig8"] {
+        let image = image::open(first.join(format!("{figure}.png"))).unwrap();
+        assert!(image.width() > 300 && image.height() > 200, "{figure}: {}×{}", image.width(), image.height());
+        assert!(printed.contains(&format!("{figure}.png")), "{printed}");
+    }
+    assert!(!first.join("fig9.png").exists());
+
+    let text_of = std::fs::read_to_string(first.join("polygons.json")).unwrap();
+    let polygons: Value = serde_json::from_str(&text_of).unwrap();
+    assert!(!text_of.contains("seconds"));
+    assert!(share(&polygons["area_of_polygons"]) > 0.0);
+    share(&polygons["average_precision"]);
+    let ways = |key: &str| polygons[key].as_array().unwrap().clone();
+    assert_eq!((ways("ways").len(), ways("roots").len()), (3, 3));
+    for way in ways("ways").iter().chain(&ways("roots")) {
+        share(&way["in_polygons"]);
+        share(&way["in_circles"]);
+        assert!(way["windows"].as_u64().unwrap() > 0 && way["failed"] == 0, "{way}");
+        let residual = way["mean_residual"].as_f64().unwrap();
+        assert_eq!(residual > 0.0, way["decomposition"] == "taylor", "{way}");
+    }
+    let residual = |at: usize| polygons["roots"][at]["total_residual"].as_f64().unwrap();
+    assert!(residual(1) <= residual(0) + 1e-9, "the least residual is larger than the nearest root's");
+
+    // Another folder, one thread.
+    let document = succeed(&figures(&second, &[&data[..], &["--threads", "1", "--format", "json"]].concat()));
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert!(document["polygons"]["ways"][0]["seconds"].as_f64().unwrap() > 0.0);
+    assert_same_files(&first, &second);
+    // The same folder: models are found, bytes stay.
+    let printed = succeed(&figures(&first, &[&data[..], &["--only", "fig3,fig7"]].concat()));
+    assert!(printed.contains("model found") && !printed.contains("model trained") && !printed.contains("fig8"));
+    assert_same_files(&first, &second);
+    // Other settings are another model.
+    let other = ["figures", "bow", "--out", text(&first), "--words", "13", "--data", data[1], "--only", "fig7"];
+    assert!(succeed(&other).contains("model trained"));
+}
+
+#[test]
+fn what_can_not_be_drawn_is_said_before_any_work() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let errors = |code, more: &[&str]| fail(code, &figures(&out, more));
+    let none = errors(2, &["--only", "fig7"]);
+    assert!(none.contains("\"fig7\" needs labelled pictures") && none.contains("hint: --data"), "{none}");
+    assert!(errors(2, &["--only", "fig5"]).contains("unknown figure \"fig5\""));
+    let data = text(shapes());
+    let missing = errors(2, &["--data", data, "--only", "fig3,fig10"]);
+    assert!(missing.contains("\"fig10\" shows category 4 of those chosen, and there are 2"), "{missing}");
+    let unknown = errors(2, &["--data", data, "--categories", "poligon"]);
+    assert!(unknown.contains("--category polygon"), "{unknown}");
+    let none = fail(2, &["figures", "bow", "--out", text(&out), "--words", "0", "--only", "fig6"]);
+    assert!(none.contains("vocabulary.words"), "{none}");
+    // Folders without a split to test on.
+    let folders = place.path().join("folders");
+    for category in ["a", "b"] {
+        std::fs::create_dir_all(folders.join(category)).unwrap();
+        std::fs::copy(picture(1), folders.join(category).join("1.png")).unwrap();
+    }
+    let splitless = errors(2, &["--data", text(&folders)]);
+    assert!(splitless.contains("split \"trainval\" is missing"), "{splitless}");
+    assert!(!out.exists());
+}
