@@ -1,6 +1,6 @@
 //! Fig 6: polygons among circles, with the settings of `paper-shapes`.
 //!
-//! Training pictures are tiles of generated pictures, positive with at least [`LEAST_POLYGON`] pixels of polygons, negative with none (circles or nothing);
+//! Training pictures are tiles of generated pictures, positive with at least 200 pixels of polygons, negative with none (circles or nothing);
 //! whole test pictures are explained by windows. What the paper shows, masks can measure: how much of the positive relevance lies inside polygons, for
 //! every way to split the score over the dimensions.
 
