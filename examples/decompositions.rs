@@ -38,7 +38,7 @@ struct Arguments {
     #[arg(long, default_value_t = usize::MAX)]
     pictures: usize,
     /// Training pictures that a root is looked for towards.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 40)]
     candidates: usize,
 }
 

@@ -50,7 +50,7 @@ impl Default for ExplainConfig {
             tiles: None,
             decomposition: Decomposition::Auto,
             roots: Roots::Nearest,
-            candidates: 200,
+            candidates: 40,
             scale: Scale::Picture,
             palette: Palette::Jet,
         }
