@@ -6,8 +6,8 @@ pub(super) struct Likeness;
 
 impl Terms for Likeness {
     fn term(&self, x: f64, z: f64) -> f64 {
-        let half = |part: f64| if part > 0.0 { 0.5 * part * ((x + z) / part).log2() } else { 0.0 };
-        half(x) + half(z)
+        // Where one is missing, the other's logarithm is that of 1.
+        if x > 0.0 && z > 0.0 { 0.5 * x * ((x + z) / x).log2() + 0.5 * z * ((x + z) / z).log2() } else { 0.0 }
     }
 
     fn slope(&self, x: f64, z: f64) -> f64 {
