@@ -158,7 +158,7 @@ fn learn<'a>(
     }
     let descriptors = Array2::from_shape_vec((places.len(), width), values).unwrap_or_default();
     let seed = settings.seed.wrapping_add((occurrence(settings, u) as u64) << 32);
-    let (codebook, record) = Codebook::learn(config, seed, descriptors.clone())?;
+    let (codebook, record) = Codebook::learn(config, seed, descriptors.view())?;
     let (owners, distances) = codebook.owners(descriptors.view());
     let examples = WordExamples::choose(config.vocabulary.words, &owners, &distances, &places);
     Ok(Learnt { codebook, record, examples })

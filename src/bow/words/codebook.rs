@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use linfa::traits::{Fit, Predict};
 use linfa::{DatasetBase, ParamGuard};
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 use super::mapping::MappingKind;
 use super::mapping::fisher::Fisher;
@@ -37,7 +37,7 @@ impl Codebook {
     pub fn learn(
         config: &ChannelConfig,
         seed: u64,
-        sample: Array2<f32>,
+        sample: ArrayView2<'_, f32>,
     ) -> Result<(Self, VocabularyRecord), VocabularyError> {
         let (settings, rows) = (&config.vocabulary, sample.nrows());
         let params = VocabularyParams::new(settings.words, seed)
@@ -59,10 +59,10 @@ impl Codebook {
             return Ok((Codebook::Words(vocabulary.nearest().clone(), variance), record(&vocabulary, None)));
         }
         let (principal, reduced, explained_variance) = match config.mapping.reduced {
-            0 => (None, sample, 1.0),
+            0 => (None, sample.to_owned(), 1.0),
             count => {
-                let (principal, explained) = PrincipalComponents::fit(sample.view(), count);
-                let reduced = principal.project_all(sample.view());
+                let (principal, explained) = PrincipalComponents::fit(sample, count);
+                let reduced = principal.project_all(sample);
                 (Some(principal), reduced, explained)
             }
         };
