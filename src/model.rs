@@ -11,10 +11,12 @@ pub enum ModelError {
     #[error(transparent)]
     NotConserved(#[from] crate::ledger::NotConserved),
     /// A Taylor expansion has no root to start from.
-    #[error("category \"{category}\" can't be expanded")]
+    #[error("category \"{category}\" can't be expanded{}", window.map_or_else(String::new, |window| format!(" in the window {window}")))]
     NoRoot {
         /// The category.
         category: String,
+        /// The window, where the picture was cut into tiles.
+        window: Option<crate::dataset::Rectangle>,
         /// What was tried.
         source: crate::numeric::root::NoRoot,
     },
@@ -63,4 +65,19 @@ pub trait Forward {
     /// [`ModelError::Unsupported`] for what the model can't do, [`ModelError::NotConserved`] when the shares don't add up, [`ModelError::NoRoot`]
     /// when a Taylor expansion is asked for and impossible.
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Rectangle;
+
+    #[test]
+    fn a_window_without_a_root_is_named() {
+        let source = crate::numeric::root::NoRoot { value: 0.5, candidates: 3 };
+        let error = |window| ModelError::NoRoot { category: "horse".to_string(), window, source }.to_string();
+        assert_eq!(error(None), "category \"horse\" can't be expanded");
+        let window = Rectangle { x0: 34, y0: 0, x1: 136, y1: 102 };
+        assert_eq!(error(Some(window)), "category \"horse\" can't be expanded in the window (34, 0)–(136, 102)");
+    }
 }

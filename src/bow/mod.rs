@@ -254,9 +254,12 @@ impl Seen<'_> {
     /// A view's score → R3.
     fn decompose(&self, view: &View, query: &Query) -> Result<Decomposed, ModelError> {
         let how = &self.model.settings.explain;
-        self.decision(view, query).decompose(how.decomposition, how.roots, how.candidates, query.bias).map_err(
-            |source| ModelError::NoRoot { category: self.model.training.categories[query.category].clone(), source },
-        )
+        let decision = self.decision(view, query);
+        decision.decompose(how.decomposition, how.roots, how.candidates, query.bias).map_err(|source| {
+            let category = self.model.training.categories[query.category].clone();
+            let window = (view.region != self.whole.region).then_some(view.region);
+            ModelError::NoRoot { category, window, source }
+        })
     }
 
     /// Carries a view's score back to its pixels.

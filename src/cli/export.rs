@@ -141,6 +141,12 @@ fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
         "\nlargest conservation error: {:.1e} of max(1, |score|)\n",
         report.largest_conservation_error
     ));
+    if report.one_window > 0 {
+        text.push_str(&format!(
+            "{} of pictures no larger than a tile: one window, the whole picture\n",
+            report.one_window
+        ));
+    }
     if let Some(scale) = report.set_scale {
         text.push_str(&format!("colours: ±{scale:.4e} a pixel (--scale set)\n"));
     }

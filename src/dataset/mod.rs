@@ -42,6 +42,12 @@ pub struct Rectangle {
     pub y1: u32,
 }
 
+impl std::fmt::Display for Rectangle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "({}, {})–({}, {})", self.x0, self.y0, self.x1, self.y1)
+    }
+}
+
 impl Rectangle {
     /// All pixels of a `width`×`height` picture.
     pub fn of_size(width: usize, height: usize) -> Self {

@@ -42,6 +42,9 @@ pub struct Line {
     pub largest: Option<f64>,
     /// What the colours' ends stand for; null where the whole set decides (then it is in `run.json`'s place: see the pictures' notes).
     pub scale: Option<f64>,
+    /// Windows that the picture was cut into, where tiles were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<usize>,
     /// Files by kind, relative to the folder.
     pub files: Files,
     /// Why there is no explanation.
@@ -210,6 +213,7 @@ mod tests {
             height: None,
             largest: None,
             scale: None,
+            windows: None,
             files: Files::new(),
             error: None,
         }

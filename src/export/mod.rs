@@ -192,6 +192,8 @@ pub struct Report {
     pub taken_over: usize,
     /// Ids and reasons of pictures that failed.
     pub failed: Vec<(String, String)>,
+    /// Explanations by tiles of pictures that are no larger than one.
+    pub one_window: usize,
     /// The largest conservation error of any explanation, relative to max(1, |f|).
     pub largest_conservation_error: f64,
     /// The scale of the whole set, where it was asked for.
@@ -265,6 +267,7 @@ impl Plan {
             height: None,
             largest: None,
             scale: None,
+            windows: None,
             files: files::Files::new(),
             error: None,
         }
@@ -451,6 +454,7 @@ fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<
             height: Some(picture.height()),
             largest: Some(largest),
             scale,
+            windows: plan.query.tiles.map(|_| explanation.windows.len()),
             files: plan.drawing.files(&base),
             ..blank
         });
@@ -506,6 +510,7 @@ fn summarise(manifest: &Path, report: &mut Report) -> Result<(), ExportError> {
             }
             None => {
                 report.explanations += 1;
+                report.one_window += usize::from(line.windows == Some(1));
                 let error = line.conservation_error.unwrap_or(0.0).abs() / line.score.unwrap_or(0.0).abs().max(1.0);
                 report.largest_conservation_error = report.largest_conservation_error.max(error);
             }

@@ -232,6 +232,12 @@ fn tiles_are_explained_drawn_and_accounted_for() {
     succeed(&[&export[..], &["--out", text(&out)]].concat());
     let files = contents(&out);
     assert!(files.keys().any(|name| name.ends_with(".windows.json")));
+    let manifest = std::fs::read_to_string(out.join("manifest.jsonl")).unwrap();
+    assert!(manifest.lines().all(|line| json(line)["windows"] == 20), "{manifest}");
+    let export = [&export[..8], &["200/50", "--no-heatmap", "--out"]].concat();
+    let printed = succeed(&[&export[..], &[text(&folder.path().join("one"))]].concat());
+    let count = manifest.lines().count();
+    assert!(printed.contains(&format!("{count} of pictures no larger than a tile")), "{printed}");
     assert_eq!(json(std::str::from_utf8(&files["run.json"]).unwrap())["tiles"], "40/20");
 }
 
