@@ -11,11 +11,13 @@
 use multiversion::multiversion;
 use ndarray::Array2;
 
-use super::{LANES, Survivors};
+use super::{LANES, STRETCH, Survivors};
 use crate::numeric::byte_products::{ByteProducts, COLUMNS, Quad, ROWS};
 
 /// Bounds that are kept at once, in values: they stay in the cache between the two looks at them.
 const ROOM: usize = 1 << 16;
+// A tile's bounds are a stretch.
+const _: () = assert!(COLUMNS == STRETCH);
 /// Values a feature may have: the sums of their products stay below 2³¹.
 const LARGEST_WIDTH: usize = 1 << 16;
 
@@ -106,57 +108,48 @@ impl Bytes {
 
     /// Calls `found(row, words)` for every row of `descriptors` (row by row, P values each) with the words that may be among its `k` nearest.
     pub(super) fn filter(&self, descriptors: &[f32], width: usize, k: usize, found: &mut dyn FnMut(usize, &[u32])) {
-        let count = self.constants.len() * COLUMNS;
-        let block = (ROOM / count).next_multiple_of(ROWS).min(8 * ROWS);
-        let mut lower = vec![0.0f32; block * count];
-        let mut doubts = vec![0.0f32; count];
-        let mut starts = vec![0.0f32; count];
-        let mut bytes = vec![[0u32; ROWS]; block / ROWS * self.quads];
-        let mut least = vec![[0.0f32; LANES]; block];
-        let mut rows = vec![Row::default(); block];
+        let tiles = self.constants.len();
+        let groups = (ROOM / (tiles * COLUMNS * ROWS)).clamp(1, 8);
+        let mut lower = vec![[[0.0f32; COLUMNS]; ROWS]; groups * tiles];
+        let mut doubts = vec![[0.0f32; COLUMNS]; tiles];
+        let mut starts = vec![[0.0f32; COLUMNS]; tiles];
+        let mut bytes = vec![[0u32; ROWS]; groups * self.quads];
+        let mut least = vec![[[0.0f32; LANES]; ROWS]; groups];
+        let mut rows = vec![Row::default(); groups * ROWS];
         let mut padded = vec![0.0f32; self.centre.len()];
         let mut survivors = Survivors::default();
-        for (number, descriptors) in descriptors.chunks(block * width).enumerate() {
+        for (number, descriptors) in descriptors.chunks(groups * ROWS * width).enumerate() {
             let (mut error, mut norm) = (0.0f32, 0.0f32);
             for (index, descriptor) in descriptors.chunks_exact(width).enumerate() {
                 padded[..width].copy_from_slice(descriptor);
+                padded[width..].fill(0.0);
                 let group = &mut bytes[index / ROWS * self.quads..][..self.quads];
                 rows[index] = round(&mut padded, &self.centre, index % ROWS, group);
-                padded.fill(0.0);
                 error = error.max(rows[index].error);
                 norm = norm.max(rows[index].norm);
             }
-            for ((tile, starts), doubts) in
-                self.constants.iter().zip(starts.as_chunks_mut::<COLUMNS>().0).zip(doubts.as_chunks_mut::<COLUMNS>().0)
-            {
-                for column in 0..COLUMNS {
-                    // A little more than the bound, for the rounding of its own factors.
-                    let doubt = 2.001 * (error * tile.norm[column] + norm * tile.error[column]);
-                    starts[column] = tile.square[column] - doubt;
-                    doubts[column] = 2.0 * doubt;
-                }
+            for ((tile, starts), doubts) in self.constants.iter().zip(&mut starts).zip(&mut doubts) {
+                doubt(tile, error, norm, starts, doubts);
             }
             let present = descriptors.len() / width;
-            least.fill([f32::INFINITY; LANES]);
+            least.fill([[f32::INFINITY; LANES]; ROWS]);
             let mut sums = [[0; COLUMNS]; ROWS];
             for (index, tile) in self.constants.iter().enumerate() {
                 let words = &self.words[index * self.quads..][..self.quads];
-                let span = index * COLUMNS..(index + 1) * COLUMNS;
-                let starts = starts[span.clone()].as_array().expect("a tile");
-                let doubts = doubts[span.clone()].as_array().expect("a tile");
                 for group in 0..present.div_ceil(ROWS) {
                     let bytes = &bytes[group * self.quads..][..self.quads];
                     self.products.multiply(bytes, words, &tile.shift, &mut sums);
-                    for (row, sums) in (group * ROWS..).zip(&sums) {
-                        let lower = lower[row * count..][span.clone()].as_mut_array().expect("a tile");
-                        bound(sums, 2.0 * rows[row].scale, &tile.scale, starts, doubts, lower, &mut least[row]);
-                    }
+                    let lower = &mut lower[group * tiles + index];
+                    let factors = std::array::from_fn(|row| 2.0 * rows[group * ROWS + row].scale);
+                    bound(&sums, &factors, &tile.scale, &starts[index], &doubts[index], lower, &mut least[group]);
                 }
             }
-            for row in 0..present {
-                let slack = self.slack(width, rows[row].norm);
-                let lower = &lower[row * count..][..count];
-                found(number * block + row, survivors.of(lower, &doubts, &mut least[row], k, slack));
+            for (row, rounded) in rows[..present].iter().enumerate() {
+                let (group, place) = (row / ROWS, row % ROWS);
+                let slack = self.slack(width, rounded.norm);
+                let lower = lower[group * tiles..][..tiles].iter().map(|tile| tile[place].as_slice());
+                let doubts = doubts.as_flattened();
+                found(number * groups * ROWS + row, survivors.of(lower, doubts, &mut least[group][place], k, slack));
             }
         }
     }
@@ -169,6 +162,17 @@ impl Bytes {
         let unit = f32::EPSILON / 2.0;
         let farthest = (norm + self.largest_norm) * (norm + self.largest_norm);
         (16.0 + 2.01 * (width + 6) as f32) * unit * farthest
+    }
+}
+
+/// The bound for features with ‖δ‖ ≤ `error` and ‖s q‖ ≤ `norm`: ‖v − μ‖² less the bound, and twice the bound.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn doubt(tile: &Tile, error: f32, norm: f32, starts: &mut [f32; COLUMNS], doubts: &mut [f32; COLUMNS]) {
+    for column in 0..COLUMNS {
+        // A little more than the bound, for the rounding of its own factors.
+        let doubt = 2.001 * (error * tile.norm[column] + norm * tile.error[column]);
+        starts[column] = tile.square[column] - doubt;
+        doubts[column] = 2.0 * doubt;
     }
 }
 
@@ -211,24 +215,30 @@ fn round(row: &mut [f32], centre: &[f32], place: usize, quads: &mut [[u32; ROWS]
     Row { scale, error, norm: 1.001 * norm + error }
 }
 
-/// Lower bounds `starts − factor · t · sums` of a row and a tile; the least upper bounds of each lane in `least`.
+/// Lower bounds `starts − factor · t · sums` of a group of rows and a tile; the least upper bounds of each lane in `least`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn bound(
-    sums: &[i32; COLUMNS],
-    factor: f32,
+    sums: &[[i32; COLUMNS]; ROWS],
+    factors: &[f32; ROWS],
     scales: &[f32; COLUMNS],
     starts: &[f32; COLUMNS],
     doubts: &[f32; COLUMNS],
-    lower: &mut [f32; COLUMNS],
-    least: &mut [f32; LANES],
+    lower: &mut [[f32; COLUMNS]; ROWS],
+    least: &mut [[f32; LANES]; ROWS],
 ) {
-    for part in 0..COLUMNS / LANES {
-        for (lane, least) in least.iter_mut().enumerate() {
-            let column = part * LANES + lane;
-            let bound = starts[column] - sums[column] as f32 * factor * scales[column];
-            lower[column] = bound;
-            let upper = bound + doubts[column];
-            *least = if upper < *least { upper } else { *least };
+    for row in 0..ROWS {
+        let (sums, lower) = (&sums[row], &mut lower[row]);
+        // A copy, so that it stays in a register.
+        let mut smallest = least[row];
+        for part in 0..COLUMNS / LANES {
+            for (lane, smallest) in smallest.iter_mut().enumerate() {
+                let column = part * LANES + lane;
+                let bound = starts[column] - sums[column] as f32 * factors[row] * scales[column];
+                lower[column] = bound;
+                let upper = bound + doubts[column];
+                *smallest = if upper < *smallest { upper } else { *smallest };
+            }
         }
+        least[row] = smallest;
     }
 }

@@ -16,6 +16,8 @@ use products::Products;
 
 /// Words bounded side by side.
 const LANES: usize = 16;
+/// Words passed over at once.
+const STRETCH: usize = 4 * LANES;
 
 /// Words prepared for the search.
 #[derive(Debug, Clone)]
@@ -82,14 +84,24 @@ impl NearestWords {
 /// The words that a filter can't exclude.
 #[derive(Default)]
 struct Survivors {
+    /// With their lower bounds.
+    found: Vec<(u32, f32)>,
     words: Vec<u32>,
-    bounds: Vec<f32>,
+    upper: Vec<f32>,
 }
 
 impl Survivors {
-    /// The words whose lower bound is not above the `k`-th smallest upper bound `lower + doubts`, and `slack`, in ascending order;
-    /// `least` are the least upper bounds of the words d ≡ lane mod 16, any order.
-    fn of(&mut self, lower: &[f32], doubts: &[f32], least: &mut [f32; LANES], k: usize, slack: f32) -> &[u32] {
+    /// The words whose lower bound is not above the `k`-th smallest upper bound `lower + doubts`, and `slack`, in ascending order.
+    ///
+    /// `lower` comes in stretches of [`STRETCH`], the last may be shorter; `least` are the least upper bounds of the words d ≡ lane mod 16.
+    fn of<'a>(
+        &mut self,
+        lower: impl Iterator<Item = &'a [f32]> + Clone,
+        doubts: &[f32],
+        least: &mut [f32; LANES],
+        k: usize,
+        slack: f32,
+    ) -> &[u32] {
         let limit = if k == 1 {
             least.iter().copied().fold(f32::INFINITY, f32::min)
         } else if k <= LANES {
@@ -97,18 +109,26 @@ impl Survivors {
             least.sort_unstable_by(f32::total_cmp);
             least[k - 1]
         } else {
-            self.bounds.clear();
-            self.bounds.extend(lower.iter().zip(doubts).map(|(lower, doubt)| lower + doubt));
-            kth_smallest(&mut self.bounds, k)
+            self.upper.clear();
+            self.upper.extend(lower.clone().flatten().zip(doubts).map(|(lower, doubt)| lower + doubt));
+            kth_smallest(&mut self.upper, k)
+        };
+        self.found.clear();
+        for (index, stretch) in lower.enumerate() {
+            // Few are below: whole stretches are passed over by one comparison.
+            if any_below(stretch, limit + slack) {
+                collect_below(stretch, limit + slack, index * STRETCH, &mut self.found);
+            }
+        }
+        let limit = if (2..=LANES).contains(&k) && self.found.len() > k {
+            self.upper.clear();
+            self.upper.extend(self.found.iter().map(|&(word, lower)| lower + doubts[word as usize]));
+            kth_smallest(&mut self.upper, k)
+        } else {
+            limit
         };
         self.words.clear();
-        collect_below(lower, limit + slack, &mut self.words);
-        if (2..=LANES).contains(&k) && self.words.len() > k {
-            self.bounds.clear();
-            self.bounds.extend(self.words.iter().map(|&word| lower[word as usize] + doubts[word as usize]));
-            let limit = kth_smallest(&mut self.bounds, k) + slack;
-            self.words.retain(|&word| lower[word as usize] <= limit);
-        }
+        self.words.extend(self.found.iter().filter(|(_, lower)| *lower <= limit + slack).map(|(word, _)| word));
         &self.words
     }
 }
@@ -118,27 +138,25 @@ fn kth_smallest(values: &mut [f32], k: usize) -> f32 {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn collect_below(scores: &[f32], limit: f32, out: &mut Vec<u32>) {
-    // Few are below: whole stretches are passed over by one comparison, and nothing is guessed where there are some.
-    const STRETCH: usize = 4 * LANES;
-    for (index, stretch) in scores.chunks(STRETCH).enumerate() {
-        if !any_below(stretch, limit) {
-            continue;
-        }
-        for (part, chunk) in stretch.chunks(LANES).enumerate().filter(|(_, chunk)| any_below(chunk, limit)) {
-            let (mut found, mut count) = ([0; LANES], 0);
-            for (lane, &score) in chunk.iter().enumerate() {
-                found[count % LANES] = (index * STRETCH + part * LANES + lane) as u32;
-                count += usize::from(score <= limit);
-            }
-            out.extend_from_slice(&found[..count]);
-        }
-    }
-}
-
-#[inline(always)]
 fn any_below(scores: &[f32], limit: f32) -> bool {
     scores.iter().fold(false, |any, &score| any | (score <= limit))
+}
+
+/// Appends the places, counted from `first`, and values of the `scores` up to `limit`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn collect_below(scores: &[f32], limit: f32, first: usize, out: &mut Vec<(u32, f32)>) {
+    for (part, chunk) in scores.chunks(LANES).enumerate() {
+        if !chunk.iter().fold(false, |any, &score| any | (score <= limit)) {
+            continue;
+        }
+        // Written always and kept where it counts: nothing is guessed.
+        let (mut found, mut count) = ([(0, 0.0); LANES], 0);
+        for (lane, &score) in chunk.iter().enumerate() {
+            found[count % LANES] = ((first + part * LANES + lane) as u32, score);
+            count += usize::from(score <= limit);
+        }
+        out.extend_from_slice(&found[..count]);
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use multiversion::multiversion;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 
-use super::{LANES, Survivors};
+use super::{LANES, STRETCH, Survivors};
 use crate::numeric::lanes::dot;
 
 /// Rows a product: small enough to stay in the cache, large enough that packing the words costs little.
@@ -51,7 +51,8 @@ impl Products {
             for ((row, scores), descriptor) in product.chunks_exact_mut(count).enumerate().zip(block.rows()) {
                 let mut least = add_and_find_least(scores, &self.squared_norms);
                 let slack = self.slack(descriptor.as_slice().expect("rows of a standard layout"));
-                found(start + row, survivors.of(scores, &self.doubts, &mut least, k, slack));
+                let stretches = scores.chunks(STRETCH);
+                found(start + row, survivors.of(stretches, &self.doubts, &mut least, k, slack));
             }
         }
     }
