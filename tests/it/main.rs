@@ -7,4 +7,5 @@ mod folds;
 mod formats;
 mod fuzz;
 mod setting;
+mod timings;
 mod training;
