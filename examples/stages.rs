@@ -1,4 +1,4 @@
-//! Times one stage on given data, a run for every line of standard input, so that it can take turns with other programs.
+//! Times one stage on given data, a run for every line of standard input: `tools/compare_peers.py` alternates it with other programs.
 //!
 //! ```text
 //! cargo run --release --example stages -- nearest --rows descriptors.npy --words words.npy --neighbours 8 --threads 2 --runs 5

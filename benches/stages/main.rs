@@ -1,6 +1,6 @@
 //! Every stage, alone: `cargo bench --bench stages -- FILTER`, on all threads of `RAYON_NUM_THREADS`.
 //!
-//! The sizes are those of a photograph of 500×375 pixels and of a training on some thousand of them.
+//! The sizes are those of a photograph of 500×375 pixels and of a training on some thousand of them. How bowsight compares with other programs: `tools/compare_peers.py`.
 
 mod generated;
 mod workload;

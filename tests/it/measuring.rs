@@ -43,3 +43,13 @@ fn a_stage_is_timed_run_by_run_and_its_answer_written() {
     let errors = stage(&["nearest", "--rows", text(&rows), "--runs", "1"]);
     assert!(!errors.status.success() && String::from_utf8_lossy(&errors.stderr).contains("--words"));
 }
+
+#[test]
+fn the_comparison_with_other_programs_passes_its_own_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = ["-m", "unittest", "discover", "--start-directory", "tools"];
+    match Command::new("python3").args(tests).current_dir(root).env("PYTHONDONTWRITEBYTECODE", "1").output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => eprintln!("skipped: no python3 ({error})"),
+    }
+}
