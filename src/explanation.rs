@@ -6,6 +6,7 @@ use crate::dataset::Rectangle;
 use crate::format::container::Container;
 use crate::ledger::Ledger;
 use crate::picture::tiles::Tiles;
+use crate::timings::Timings;
 
 crate::closed_set! {
     /// Where the bias goes.
@@ -54,6 +55,8 @@ pub struct Explanation {
     pub windows: Vec<Window>,
     /// The layers of the way back, where the query asked for them: of the picture, or of each window.
     pub traces: Vec<Container>,
+    /// What the way back took; with tiles also the windows' way forward from the features.
+    pub timings: Timings,
 }
 
 /// One window of a picture that was explained by tiles.

@@ -38,6 +38,7 @@
 //! | [`export`] | batches: resumable, divisible, the same bytes always |
 //! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
 //! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order; roots on segments |
+//! | [`progress`], [`timings`] | how long work tells that it is alive, and what its stages took |
 //! | [`figures`] | the paper's figures from the data at hand; above the seam |
 //! | [`config`], [`cli`], [`error`] | the program |
 //!
@@ -75,6 +76,7 @@ pub mod model;
 pub mod numeric;
 pub mod picture;
 pub mod progress;
+pub mod timings;
 
 pub use bow::BagOfWords;
 pub use dataset::Dataset;

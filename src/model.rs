@@ -2,6 +2,7 @@
 
 use crate::explanation::{Explanation, Query};
 use crate::picture::Picture;
+use crate::timings::Timings;
 
 /// Why a model could not look at a picture or explain its score.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -58,6 +59,9 @@ pub trait Model: Send + Sync {
 pub trait Forward {
     /// f of every category.
     fn scores(&self) -> &[f64];
+
+    /// What the way forward took.
+    fn timings(&self) -> Timings;
 
     /// Carries a score back to the pixels.
     ///

@@ -1,5 +1,7 @@
 //! How long work tells that it is alive; the library speaks through this, the program decides how it looks.
 
+use crate::timings::Timings;
+
 /// A listener to long work.
 pub trait Progress: Sync {
     /// A stage of `total` steps begins.
@@ -7,6 +9,9 @@ pub trait Progress: Sync {
 
     /// One step of the stage is done.
     fn step(&self);
+
+    /// A picture of the stage took so long.
+    fn took(&self, timings: &Timings);
 
     /// The stage is over.
     fn end(&self);
@@ -22,6 +27,7 @@ pub struct Silent;
 impl Progress for Silent {
     fn begin(&self, _stage: &str, _total: usize) {}
     fn step(&self) {}
+    fn took(&self, _timings: &Timings) {}
     fn end(&self) {}
     fn warn(&self, _message: &str) {}
 }

@@ -1,5 +1,7 @@
 //! One channel: a picture to a histogram, and a histogram's relevance back to the picture.
 
+use std::time::Instant;
+
 use ndarray::Array2;
 
 use super::config::ChannelConfig;
@@ -14,6 +16,7 @@ use super::words::pooling::{self, Pooled, Pooling, Shared};
 use crate::dataset::Rectangle;
 use crate::ledger::Kept;
 use crate::picture::Picture;
+use crate::timings::{Stage, Timings};
 
 /// Turns pictures into histograms, once the vocabulary is known.
 pub struct Encoder {
@@ -36,6 +39,8 @@ pub struct Features {
     pub assignment: Assignment,
     /// The descriptors, where they were asked for: n×P.
     pub descriptors: Option<Array2<f32>>,
+    /// What finding them and their words took.
+    pub timings: Timings,
 }
 
 /// The features of a picture, or of a window of it, pooled: everything the way back needs.
@@ -89,12 +94,14 @@ impl Encoder {
         let mut numbers = Vec::new();
         let mut kept: Vec<f32> = Vec::new();
         let mut weights = vec![0.0f32; k];
+        let began = Instant::now();
+        let mut timings = Timings::default();
         self.family.extract(picture, &grid, &mut |strip| {
             numbers.extend_from_slice(strip.numbers);
             if keep_descriptors {
                 kept.extend(strip.descriptors.iter());
             }
-            match (&self.codebook, &self.mapping) {
+            timings.time(Stage::Words, || match (&self.codebook, &self.mapping) {
                 (Codebook::Words(nearest, _), Some(mapping)) => {
                     nearest.search(strip.descriptors, k, |row, words, distances| {
                         let (descriptor, vocabulary) = (strip.descriptors.row(row), nearest.words().view());
@@ -105,11 +112,13 @@ impl Encoder {
                 }
                 (Codebook::Mixture(fisher), _) => fisher.assign(strip.descriptors, &mut assignment),
                 (Codebook::Words(..), None) => unreachable!("an encoder over words has a mapping"),
-            }
+            });
         });
+        // Words are found strip by strip, in between: what is left is the features'.
+        timings.add(Stage::Features, began.elapsed().saturating_sub(timings.total()));
         let descriptors = keep_descriptors
             .then(|| Array2::from_shape_vec((numbers.len(), self.family.width()), kept).unwrap_or_default());
-        Features { grid, numbers, assignment, descriptors }
+        Features { grid, numbers, assignment, descriptors, timings }
     }
 
     /// The histogram of the features whose support lies inside `region`.

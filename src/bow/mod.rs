@@ -20,6 +20,8 @@ pub mod train;
 pub mod twins;
 pub mod words;
 
+use std::time::Instant;
+
 use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 
@@ -29,6 +31,7 @@ use crate::format::container::Container;
 use crate::ledger::Ledger;
 use crate::model::{Forward, Model, ModelError};
 use crate::picture::{Picture, tiles};
+use crate::timings::{Stage, Timings};
 use channel::{Encoded, Encoder, Features};
 use config::{Settings, Twins};
 use features::support;
@@ -127,14 +130,13 @@ impl BagOfWords {
 
     /// The features inside `region`, as far as their scores.
     fn view(&self, features: &[Features], region: Rectangle) -> View {
-        let encoded: Vec<Encoded> = self
-            .channels
-            .iter()
-            .zip(features)
-            .map(|(channel, features)| channel.encoder.encode(features, region))
-            .collect();
-        let scores = self.scores_of(encoded.iter().map(|encoded| encoded.histogram.as_slice()));
-        View { region, encoded, scores }
+        let mut timings = Timings::default();
+        let channels = self.channels.iter().zip(features);
+        let encode = || channels.map(|(channel, features)| channel.encoder.encode(features, region)).collect();
+        let encoded: Vec<Encoded> = timings.time(Stage::Pool, encode);
+        let histograms = encoded.iter().map(|encoded| encoded.histogram.as_slice());
+        let scores = timings.time(Stage::Scores, || self.scores_of(histograms));
+        View { region, encoded, scores, timings }
     }
 
     /// f of every category from the channels' histograms.
@@ -179,6 +181,7 @@ struct View {
     region: Rectangle,
     encoded: Vec<Encoded>,
     scores: Vec<f64>,
+    timings: Timings,
 }
 
 /// A view's score carried back.
@@ -188,6 +191,7 @@ struct Descent {
     /// Σ R3 of each channel.
     channels: Vec<f64>,
     trace: Option<Container>,
+    timings: Timings,
 }
 
 impl Forward for Seen<'_> {
@@ -195,22 +199,32 @@ impl Forward for Seen<'_> {
         &self.whole.scores
     }
 
+    fn timings(&self) -> Timings {
+        self.features.iter().map(|features| features.timings).chain([self.whole.timings]).sum()
+    }
+
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
         let Some(tiles) = query.tiles else {
-            let Descent { relevance, ledger, channels, trace } = self.descend(&self.whole, query)?;
-            let traces = trace.into_iter().collect();
-            return Ok(Explanation { score: ledger.score, relevance, ledger, channels, windows: Vec::new(), traces });
+            let Descent { relevance, ledger, channels, trace, timings } = self.descend(&self.whole, query)?;
+            let (score, windows, traces) = (ledger.score, Vec::new(), trace.into_iter().collect());
+            return Ok(Explanation { score, relevance, ledger, channels, windows, traces, timings });
         };
         let region = self.whole.region;
         let (width, height) = (region.x1 as usize, region.y1 as usize);
         let windows = tiles.windows(width, height);
         let descents: Vec<Descent> = windows
             .par_iter()
-            .map(|&window| self.descend(&self.model.view(&self.features, window), query))
-            .collect::<Result<_, _>>()?;
+            .map(|&window| {
+                let view = self.model.view(&self.features, window);
+                let mut descent = self.descend(&view, query)?;
+                descent.timings += view.timings;
+                Ok(descent)
+            })
+            .collect::<Result<_, ModelError>>()?;
         let maps = windows.iter().zip(&descents).map(|(window, descent)| (*window, descent.relevance.view()));
         let relevance = tiles::average(width, height, maps);
         let traces = descents.iter().filter_map(|descent| descent.trace.clone()).collect();
+        let timings = descents.iter().map(|descent| descent.timings).sum();
         let windows: Vec<Window> = windows
             .into_iter()
             .zip(descents)
@@ -218,7 +232,7 @@ impl Forward for Seen<'_> {
             .collect();
         let score = self.scores()[query.category] - query.against.map_or(0.0, |other| self.scores()[other]);
         let ledger = Ledger::of_windows(score, relevance.sum(), windows.iter().map(|window| &window.ledger));
-        Ok(Explanation { score, relevance, ledger, channels: Vec::new(), windows, traces })
+        Ok(Explanation { score, relevance, ledger, channels: Vec::new(), windows, traces, timings })
     }
 }
 
@@ -264,6 +278,7 @@ impl Seen<'_> {
 
     /// Carries a view's score back to its pixels.
     fn descend(&self, view: &View, query: &Query) -> Result<Descent, ModelError> {
+        let began = Instant::now();
         let score = view.scores[query.category] - query.against.map_or(0.0, |other| view.scores[other]);
         let mut ledger = Ledger::open(score);
 
@@ -280,7 +295,9 @@ impl Seen<'_> {
             trace_file::trace(self, view, query, &layers)
         });
         let channels = r3.iter().map(|r3| r3.iter().sum()).collect();
-        Ok(Descent { relevance, ledger, channels, trace })
+        let mut timings = Timings::default();
+        timings.add(Stage::Back, began.elapsed());
+        Ok(Descent { relevance, ledger, channels, trace, timings })
     }
 
     /// R3 of every channel → R2 of every channel → R1 of the view's pixels; what is not passed on is booked.

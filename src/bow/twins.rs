@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::explanation::{Explanation, Query, Window};
 use crate::ledger::{Ledger, NotConserved};
 use crate::model::{Forward, ModelError};
+use crate::timings::Timings;
 
 /// A training picture: one of the data set's, or its mirror twin. In JSON `"ID"`, or `{"mirrored": "ID"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,10 @@ impl Forward for Both<'_> {
         &self.scores
     }
 
+    fn timings(&self) -> Timings {
+        [self.own.timings(), self.twin.timings()].into_iter().sum()
+    }
+
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
         if query.trace {
             return Err(ModelError::Unsupported { what: "a trace", because: "scores are means over mirror twins" });
@@ -88,7 +93,8 @@ impl Forward for Both<'_> {
             Ledger::of_windows(score, relevance.sum(), windows.iter().map(|window| &window.ledger))
         };
         let channels = own.channels.iter().zip(&twin.channels).map(|(a, b)| mean(*a, *b)).collect();
-        Ok(Explanation { score: ledger.score, relevance, ledger, channels, windows, traces: Vec::new() })
+        let timings = [own.timings, twin.timings].into_iter().sum();
+        Ok(Explanation { score: ledger.score, relevance, ledger, channels, windows, traces: Vec::new(), timings })
     }
 }
 

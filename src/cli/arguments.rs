@@ -39,6 +39,9 @@ pub(crate) struct Global {
     /// Whether to show progress on standard error
     #[arg(long, global = true, help_heading = "Options of every command", value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     pub progress: String,
+    /// Print to standard error, at the end, what each stage took
+    #[arg(long, global = true, help_heading = "Options of every command")]
+    pub timings: bool,
     /// Say more
     #[arg(short, long, global = true, help_heading = "Options of every command", conflicts_with = "quiet")]
     pub verbose: bool,

@@ -1,6 +1,7 @@
 //! `bowsight explain`.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use rayon::prelude::*;
@@ -19,6 +20,8 @@ use crate::heatmap::{Panel, Scale, largest_magnitude};
 use crate::ledger::Ledger;
 use crate::model::{Model, ModelError};
 use crate::picture::{DecodeOptions, Picture};
+use crate::progress::Progress;
+use crate::timings::{Stage, Timings};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -101,8 +104,16 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         out: &arguments.out,
         evidence: arguments.evidence.reader(&model, !drawing.panels.is_empty())?,
     };
-    let results: Vec<Result<Vec<Explained>, Error>> =
-        arguments.pictures.par_iter().map(|path| job.explain(path)).collect();
+    reporter.begin("explaining", arguments.pictures.len());
+    let explain = |path: &PathBuf| {
+        let mut timings = Timings::default();
+        let explained = job.explain(path, &mut timings);
+        reporter.took(&timings);
+        reporter.step();
+        explained
+    };
+    let results: Vec<Result<Vec<Explained>, Error>> = arguments.pictures.par_iter().map(explain).collect();
+    reporter.end();
     let mut done = Vec::new();
     let mut failures = Vec::new();
     for (path, result) in arguments.pictures.iter().zip(results) {
@@ -138,13 +149,16 @@ impl Job<'_> {
         format!("{}.{}{against}", file_name(&stem_of(path), true), file_name(category, false))
     }
 
-    fn explain(&self, path: &Path) -> Result<Vec<Explained>, Error> {
-        let picture = Picture::open(path, &self.decode)?;
+    fn explain(&self, path: &Path, timings: &mut Timings) -> Result<Vec<Explained>, Error> {
+        let picture = timings.time(Stage::Decode, || Picture::open(path, &self.decode))?;
         let fail = |source| Error::Explain { path: path.to_path_buf(), source };
         let seen = self.model.forward(&picture, self.descriptors).map_err(fail)?;
+        *timings += seen.timings();
         let mut explained = Vec::new();
         for category in self.selection.of(&[], seen.scores()) {
             let explanation = seen.explain(&Query { category, ..self.query }).map_err(fail)?;
+            *timings += explanation.timings;
+            let writing = Instant::now();
             let name = &self.model.categories()[category];
             let base = self.base(path, name);
             let map = explanation.relevance.view();
@@ -169,6 +183,7 @@ impl Job<'_> {
             let title = format!("{}: {name}", name_of(path));
             let place = Place { path, picture: &picture, query: &query, out: self.out, base: &base, title };
             let evidence = self.evidence.read(&place, &mut files)?;
+            timings.add(Stage::Write, writing.elapsed());
             explained.push(Explained {
                 picture: path.display().to_string(),
                 category: name.clone(),

@@ -96,6 +96,7 @@ pub fn main() -> ExitCode {
         }
     };
     let reporter = Reporter::new(&cli.global);
+    let timings = cli.global.timings;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cli.global.threads).build_global();
     let result = match pool {
         Ok(()) => run(cli, &reporter),
@@ -104,6 +105,9 @@ pub fn main() -> ExitCode {
             matches.get_one::<usize>("threads").copied().unwrap_or(0)
         ))),
     };
+    if timings && result.is_ok() {
+        reporter.timings();
+    }
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(3),

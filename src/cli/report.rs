@@ -1,14 +1,17 @@
 //! What the program says: results to standard output, everything else to standard error.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::arguments::Global;
 use crate::error::{Error, causes};
 use crate::progress::Progress;
+use crate::timings::{self, Timings};
 
 /// How progress is shown.
 enum Style {
@@ -25,6 +28,20 @@ struct Stage {
     began: Instant,
     said: Instant,
     bar: Option<ProgressBar>,
+    pictures: usize,
+    timings: Timings,
+}
+
+/// A stage that is over, as the log has it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Finished {
+    stage: String,
+    /// On the clock.
+    seconds: f64,
+    /// Those that said what they took.
+    pictures: usize,
+    /// What these took by their own stages, summed over all threads.
+    thread_seconds: BTreeMap<&'static str, f64>,
 }
 
 /// Speaks for one run of the program.
@@ -34,7 +51,8 @@ pub(crate) struct Reporter {
     quiet: bool,
     verbose: bool,
     stage: Mutex<Option<Stage>>,
-    timings: Mutex<Vec<(String, f64)>>,
+    finished: Mutex<Vec<Finished>>,
+    began: Instant,
 }
 
 impl Reporter {
@@ -51,7 +69,8 @@ impl Reporter {
             quiet: global.quiet,
             verbose: global.verbose,
             stage: Mutex::new(None),
-            timings: Mutex::new(Vec::new()),
+            finished: Mutex::new(Vec::new()),
+            began: Instant::now(),
         }
     }
 
@@ -107,9 +126,29 @@ impl Reporter {
         self.line(&text);
     }
 
-    /// Seconds that each finished stage took.
-    pub fn timings(&self) -> Vec<(String, f64)> {
-        self.timings.lock().map(|timings| timings.clone()).unwrap_or_default()
+    /// The stages that are over, in their order.
+    pub fn finished(&self) -> Vec<Finished> {
+        self.finished.lock().map(|finished| finished.clone()).unwrap_or_default()
+    }
+
+    /// Prints what each stage took to standard error.
+    pub fn timings(&self) {
+        let row = |name: &str, clock: Option<f64>, threads: Option<f64>, pictures: usize| {
+            let seconds = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
+            let milliseconds = |value: f64| format!("{:.3}", 1000.0 * value / pictures as f64);
+            let each = threads.or(clock).filter(|_| pictures > 0).map_or_else(String::new, milliseconds);
+            vec![name.to_string(), seconds(clock), seconds(threads), each]
+        };
+        let mut rows = vec![["stage", "seconds", "of all threads", "ms a picture"].map(String::from).to_vec()];
+        for stage in self.finished() {
+            rows.push(row(&stage.stage, Some(stage.seconds), None, stage.pictures));
+            let parts = timings::Stage::ALL.iter().map(|part| part.name());
+            for (part, seconds) in parts.filter_map(|part| Some((part, *stage.thread_seconds.get(part)?))) {
+                rows.push(row(&format!("  {part}"), None, Some(seconds), stage.pictures));
+            }
+        }
+        rows.push(row("whole run", Some(self.began.elapsed().as_secs_f64()), None, 0));
+        self.line(table(&rows).trim_end());
     }
 
     /// One line to standard error; nobody is left to tell where that fails.
@@ -139,7 +178,16 @@ impl Progress for Reporter {
         });
         let now = Instant::now();
         if let Ok(mut stage) = self.stage.lock() {
-            *stage = Some(Stage { name: name.to_string(), total, done: 0, began: now, said: now, bar });
+            *stage = Some(Stage {
+                name: name.to_string(),
+                total,
+                done: 0,
+                began: now,
+                said: now,
+                bar,
+                pictures: 0,
+                timings: Timings::default(),
+            });
         }
         if matches!(self.style, Style::Lines) {
             self.line(&format!("{name}: {total} to do"));
@@ -166,6 +214,15 @@ impl Progress for Reporter {
         }
     }
 
+    fn took(&self, timings: &Timings) {
+        if let Ok(mut stage) = self.stage.lock()
+            && let Some(stage) = stage.as_mut()
+        {
+            stage.pictures += 1;
+            stage.timings += *timings;
+        }
+    }
+
     fn end(&self) {
         let Some(stage) = self.stage.lock().ok().and_then(|mut stage| stage.take()) else { return };
         if let Some(bar) = &stage.bar {
@@ -173,8 +230,10 @@ impl Progress for Reporter {
         }
         let seconds = stage.began.elapsed().as_secs_f64();
         self.detail(&format!("{}: {seconds:.2} s", stage.name));
-        if let Ok(mut timings) = self.timings.lock() {
-            timings.push((stage.name, seconds));
+        let parts = timings::Stage::ALL.iter().map(|&part| (part.name(), stage.timings.of(part).as_secs_f64()));
+        let thread_seconds = parts.filter(|(_, seconds)| *seconds > 0.0).collect();
+        if let Ok(mut finished) = self.finished.lock() {
+            finished.push(Finished { stage: stage.name, seconds, pictures: stage.pictures, thread_seconds });
         }
     }
 

@@ -145,7 +145,7 @@ fn write_log(path: &std::path::Path, reporter: &Reporter, seconds: f64) -> Resul
         "program": env!("CARGO_PKG_VERSION"),
         "threads": rayon::current_num_threads(),
         "seconds": seconds,
-        "stages": reporter.timings().into_iter().map(|(stage, seconds)| serde_json::json!({"stage": stage, "seconds": seconds})).collect::<Vec<_>>(),
+        "stages": reporter.finished(),
     });
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let log_path = path.with_file_name(format!("{stem}.log.json"));

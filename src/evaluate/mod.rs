@@ -16,6 +16,7 @@ use crate::dataset::Dataset;
 use crate::model::Model;
 use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
+use crate::timings::{Stage, Timings};
 
 /// The scores of one picture in every category of the model, or why there are none.
 pub type PictureScores = Result<Vec<f64>, String>;
@@ -32,12 +33,16 @@ pub fn scores(
         .pictures
         .par_iter()
         .map(|entry| {
-            let scores = Picture::open(&dataset.file(entry), options)
+            let mut timings = Timings::default();
+            let scores = timings
+                .time(Stage::Decode, || Picture::open(&dataset.file(entry), options))
                 .map_err(|error| crate::error::chain(&error))
                 .and_then(|picture| {
                     let seen = model.forward(&picture, false).map_err(|error| crate::error::chain(&error))?;
+                    timings += seen.timings();
                     Ok(seen.scores().to_vec())
                 });
+            progress.took(&timings);
             progress.step();
             scores
         })

@@ -23,6 +23,7 @@ use crate::heatmap::{Scale, largest_magnitude};
 use crate::model::Model;
 use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
+use crate::timings::{Stage, Timings};
 use files::{Drawing, FilesError};
 use lock::RunLock;
 use manifest::{Index, Journal, Line};
@@ -323,7 +324,9 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
     let journal = Mutex::new(Journal::open(&journal_path)?);
     progress.begin("explaining", todo.len());
     todo.par_iter().try_for_each(|entry| -> Result<(), ExportError> {
-        let lines = explain_picture(model, plan, entry)?;
+        let mut timings = Timings::default();
+        let lines = explain_picture(model, plan, entry, &mut timings)?;
+        progress.took(&timings);
         if let Some(reason) = lines.iter().find_map(|line| line.error.as_ref()) {
             progress.warn(&format!("picture \"{}\" failed: {reason}", entry.id));
         }
@@ -400,7 +403,12 @@ fn differences(found: &str, run: &Run) -> Vec<String> {
 }
 
 /// The lines of one picture; what fails in it is in the lines, what fails in writing ends the run.
-fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<Line>, ExportError> {
+fn explain_picture(
+    model: &dyn Model,
+    plan: &Plan,
+    entry: &Entry,
+    timings: &mut Timings,
+) -> Result<Vec<Line>, ExportError> {
     let names = model.categories();
     let against = plan.query.against.map(|category| names[category].as_str());
     let label = |category: usize| plan.labelled.then(|| entry.labels[category]);
@@ -418,7 +426,7 @@ fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<
             None => vec![blank("", None)],
         }
     };
-    let picture = match Picture::open(&plan.dataset.file(entry), &plan.decode) {
+    let picture = match timings.time(Stage::Decode, || Picture::open(&plan.dataset.file(entry), &plan.decode)) {
         Ok(picture) => picture,
         Err(error) => return Ok(failed(crate::error::chain(&error))),
     };
@@ -426,6 +434,7 @@ fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<
         Ok(seen) => seen,
         Err(error) => return Ok(failed(crate::error::chain(&error))),
     };
+    *timings += seen.timings();
     let mut lines = Vec::new();
     for category in plan.selection.of(&entry.labels, seen.scores()) {
         let name = &names[category];
@@ -437,15 +446,19 @@ fn explain_picture(model: &dyn Model, plan: &Plan, entry: &Entry) -> Result<Vec<
                 continue;
             }
         };
+        *timings += explanation.timings;
         let base = plan.base(entry, name, against);
         let map = explanation.relevance.view();
         let largest = largest_magnitude(map);
         let scale = plan.drawing.scale_of(largest);
-        plan.drawing.write_map(&plan.out, &base, map)?;
-        plan.drawing.write_windows(&plan.out, &base, &picture, &explanation.windows)?;
-        if let Some(scale) = scale {
-            plan.drawing.draw(&plan.out, &base, &picture, map, scale)?;
-        }
+        timings.time(Stage::Write, || -> Result<(), ExportError> {
+            plan.drawing.write_map(&plan.out, &base, map)?;
+            plan.drawing.write_windows(&plan.out, &base, &picture, &explanation.windows)?;
+            match scale {
+                Some(scale) => Ok(plan.drawing.draw(&plan.out, &base, &picture, map, scale)?),
+                None => Ok(()),
+            }
+        })?;
         lines.push(Line {
             score: Some(explanation.score),
             sum_relevance: Some(explanation.ledger.sum_relevance),

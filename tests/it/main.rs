@@ -6,5 +6,7 @@ mod figures;
 mod folds;
 mod formats;
 mod fuzz;
+mod measuring;
 mod setting;
+mod timings;
 mod training;

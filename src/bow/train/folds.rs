@@ -12,6 +12,7 @@ use crate::bow::config::{Cost, Settings};
 use crate::dataset::Dataset;
 use crate::evaluate::{self, PictureScores};
 use crate::progress::Progress;
+use crate::timings::Timings;
 
 /// What cross-validation found.
 #[derive(Debug, Clone)]
@@ -76,6 +77,10 @@ impl Progress for OfFold<'_> {
 
     fn step(&self) {
         self.inner.step();
+    }
+
+    fn took(&self, timings: &Timings) {
+        self.inner.took(timings);
     }
 
     fn end(&self) {

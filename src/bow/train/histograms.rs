@@ -1,6 +1,6 @@
 //! Training step 2: the histograms of every picture that training looks at, and of their mirror twins.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,6 +19,7 @@ use crate::format::container::Container;
 use crate::format::sha256_of_file;
 use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
+use crate::timings::{Stage, Timings};
 
 /// Every picture that training looks at, once, whatever splits it is in.
 pub(super) struct Pool<'a> {
@@ -187,14 +188,22 @@ pub(super) fn encode(
             };
             // Opened only if something is missing.
             let picture = OnceCell::new();
+            let timings = Cell::new(Timings::default());
             let histogram = |number: usize, mirrored: bool| -> Result<Vec<f32>, String> {
                 let (encoder, key) = (encoders[number], key(number, mirrored));
                 let stored = cache.zip(key.as_ref());
                 if let Some(known) = stored.and_then(|(cache, key)| cache.numbers(key, encoder.config.dimensions())) {
                     return Ok(known);
                 }
-                let own = picture.get_or_init(|| open(&path, &options, encoders)).as_ref().map_err(String::clone)?;
-                let histogram = if mirrored { encoder.histogram(&own.mirrored()) } else { encoder.histogram(own) };
+                let mut took = timings.get();
+                let own = picture.get_or_init(|| took.time(Stage::Decode, || open(&path, &options, encoders)));
+                let own = own.as_ref().map_err(String::clone)?;
+                let twin = mirrored.then(|| own.mirrored());
+                let features = encoder.features(twin.as_ref().unwrap_or(own), false);
+                took += features.timings;
+                let encode = || encoder.encode(&features, features.grid.region()).histogram;
+                let histogram = took.time(Stage::Pool, encode);
+                timings.set(took);
                 if let Some((cache, key)) = stored {
                     cache.put_numbers(key, &histogram);
                 }
@@ -202,6 +211,7 @@ pub(super) fn encode(
             };
             let side = |&mirrored: &bool| (0..encoders.len()).map(|number| histogram(number, mirrored)).collect();
             let result = sides.iter().map(side).collect();
+            progress.took(&timings.get());
             progress.step();
             result
         })

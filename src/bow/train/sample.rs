@@ -21,6 +21,7 @@ use crate::format::container::{Container, Reader, Values};
 use crate::numeric::random::stream;
 use crate::picture::Picture;
 use crate::progress::Progress;
+use crate::timings::{Stage, Timings};
 
 /// A codebook and what is known of its learning.
 pub(super) struct Learnt {
@@ -127,14 +128,16 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
         .par_iter()
         .map(|entry| {
             // A bad picture is reported when the histograms are made; here it just gives nothing.
-            let picture = Picture::open(&dataset.file(entry), &options).ok();
+            let mut timings = Timings::default();
+            let picture = timings.time(Stage::Decode, || Picture::open(&dataset.file(entry), &options).ok());
             let channel = |(at, &u): (usize, &usize)| {
                 let Some(picture) = &picture else { return Sample::default() };
                 let count = settings.channel[u].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
                 let name = format!("sample/{}/{}", occurrence(settings, u), entry.id);
                 sample_descriptors(families[at].as_ref(), picture, count, settings.seed, &name)
             };
-            let sample = wanted.iter().enumerate().map(channel).collect();
+            let sample = timings.time(Stage::Features, || wanted.iter().enumerate().map(channel).collect());
+            progress.took(&timings);
             progress.step();
             sample
         })

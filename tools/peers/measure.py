@@ -1,0 +1,127 @@
+"""Runs contenders in turns and notes how long each took, and how busy the rest of the machine was."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+# Threads of other runtimes spin for a while after their work; nobody's time is to hold another's spinning.
+PAUSE = 0.05
+
+
+class Program:
+    """bowsight at one stage: a process that runs it once whenever it is asked to."""
+
+    def __init__(self, executable, arguments, result):
+        self.result = Path(result)
+        command = [executable, *arguments, "--result", result]
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._read()
+
+    def _read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"bowsight's stage failed with {self.process.wait()}")
+        return json.loads(line)
+
+    def run(self):
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return self._read()["seconds"]
+
+    def finish(self):
+        """What its last run found."""
+        self.process.stdin.close()
+        if self.process.wait() != 0:
+            raise RuntimeError("bowsight could not write its result")
+        return np.load(self.result)
+
+
+class Function:
+    """A peer at one stage: a function of this process."""
+
+    def __init__(self, function):
+        self.function = function
+        self.found = function()
+
+    def run(self):
+        began = time.perf_counter()
+        self.found = self.function()
+        return time.perf_counter() - began
+
+    def finish(self):
+        return self.found
+
+
+class Contender:
+    """One or several parts that are run one after the other; what counts is made of their times by `combine`, and is of `items` items."""
+
+    def __init__(self, name, *parts, combine=sum, items=1):
+        self.name, self.parts, self.combine, self.items = name, parts, combine, items
+        self.times = []
+
+    def run(self):
+        times = []
+        for part in self.parts:
+            time.sleep(PAUSE)
+            times.append(part.run())
+        self.times.append(self.combine(times) / self.items)
+
+    def finish(self):
+        """What the last part found."""
+        return [part.finish() for part in self.parts][-1]
+
+    def summary(self):
+        """Its name and the minimum and median of its times."""
+        return SimpleNamespace(name=self.name, best=min(self.times), median=float(np.median(self.times)))
+
+
+def _busy():
+    """Seconds of all processors so far, and of this process and its children that ended."""
+    try:
+        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return None
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+def _own(contenders):
+    """Processor seconds of this process and of the contenders' processes."""
+    times = os.times()
+    seconds = times.user + times.system
+    for contender in contenders:
+        for part in contender.parts:
+            if isinstance(part, Program):
+                fields = Path(f"/proc/{part.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+                seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
+def alternate(contenders, runs):
+    """Runs all contenders in turns; returns how many processors others kept busy meanwhile, none where the system does not say."""
+    before, own, began = _busy(), None, time.time()
+    if before is not None:
+        own = _own(contenders)
+    for _ in range(runs):
+        for contender in contenders:
+            contender.run()
+    if before is None:
+        return None
+    others = (_busy() - before) - (_own(contenders) - own)
+    return max(0.0, others / (time.time() - began))
+
+
+def matrix_product_rate(threads, limit):
+    """GFLOP/s of the matrix product of OpenBLAS, the yardstick of the limits."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((2048, 2048), dtype=np.float32) for _ in range(2))
+    out = np.empty_like(a)
+    limit(threads)
+    product = Contender("product", Function(lambda: np.matmul(a, b, out=out)))
+    alternate([product], 9)
+    return 2 * 2048**3 / min(product.times) / 1e9
