@@ -62,7 +62,7 @@ fn primes(mut number: usize) -> Vec<usize> {
     let mut found = Vec::new();
     let mut prime = 2;
     while number > 1 {
-        while number % prime == 0 {
+        while number.is_multiple_of(prime) {
             found.push(prime);
             number /= prime;
         }
@@ -167,7 +167,7 @@ impl Flat {
         for (number, stage) in self.stages.iter().enumerate() {
             let (ring, next) = self.along_y[number..].split_first_mut().expect("a ring a stage");
             match ring.count().checked_sub(stage.reach()) {
-                Some(first) if first % stage.every == 0 => {
+                Some(first) if first.is_multiple_of(stage.every) => {
                     self.places.clear();
                     self.places.extend((0..stage.hat.len()).map(|j| ring.place(first + j * stage.apart)));
                 }
@@ -188,7 +188,7 @@ impl Flat {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn filter_along_x(stages: &[Stage], pixels: &[f32], between: &mut [Aligned], out: &mut [f32]) {
     for (number, stage) in stages.iter().enumerate() {
         let (before, rest) = between.split_at_mut(number);
@@ -223,7 +223,7 @@ fn run_stage<const EVERY: usize>(stage: &Stage, input: &[f32], out: &mut [f32]) 
 }
 
 /// `out = Σ_j hat_j a_j`, where `a_j` are the values from `places[j]` on.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn filter_along_y(hat: &[f32], values: &[f32], places: &[usize], out: &mut [f32]) {
     for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
         let mut sums = [0.0f32; BLOCK];
@@ -238,7 +238,7 @@ fn filter_along_y(hat: &[f32], values: &[f32], places: &[usize], out: &mut [f32]
 }
 
 /// Of each bin the sum of its values and of their squares.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn add_up(bins: &[f32], sums: &mut [f32], squares: &mut [f32]) {
     let bins = bins.as_chunks::<ORIENTATIONS>().0;
     let total = |v: &[f32; ORIENTATIONS]| ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
@@ -248,7 +248,7 @@ fn add_up(bins: &[f32], sums: &mut [f32], squares: &mut [f32]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn roots(values: &mut [f32]) {
     for value in values {
         *value = value.sqrt();
@@ -270,7 +270,7 @@ fn add_bins(rows: [&[f32]; BINS], factors: [f32; 2], steps: [usize; 2], by_bin: 
 }
 
 /// See [`Sums::describe`].
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn describe(planes: &mut [Flat], row: usize, first: usize, descriptors: &mut Descriptors<'_>) {
     let rule = descriptors.rule;
     let &Flat { size, factors, feature_step, bin_step, .. } = &planes[0];

@@ -102,7 +102,7 @@ impl Sums for Gaussian {
 }
 
 /// `out[i][b] = Σ_j κ_b,j pixel(step·i + b·s + j)`, even and odd j added up apart.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn filter_along_x(
     pixels: &[f32],
     pairs: &[Vec<[f32; 2 * ORIENTATIONS]>; BINS],
@@ -136,7 +136,7 @@ fn filter_along_x(
 }
 
 /// See [`Sums::describe`].
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn describe(planes: &mut [Gaussian], first: usize, descriptors: &mut Descriptors<'_>) {
     let rule = descriptors.rule;
     let least = least_sum(planes[0].size);

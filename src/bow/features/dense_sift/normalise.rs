@@ -114,7 +114,7 @@ pub(super) fn scale(values: &mut [f32; WIDTH], factor: f32) {
 }
 
 /// The descriptor of a single raw histogram; `low` if its feature lacks contrast.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 pub(super) fn describe(rule: Rule, h: &mut [f32; WIDTH], low: bool, out: &mut [f32; WIDTH]) {
     let (mut sums, mut squares) = ([[0.0; LANES]; GROUP], [[0.0; LANES]; GROUP]);
     add_lanes(h, &mut sums[0], &mut squares[0]);
