@@ -118,14 +118,6 @@ pub fn add_scaled_f64(out: &mut [f64], factor: f64, a: &[f64]) {
     }
 }
 
-/// `out_d += factor · a_d` in f32, element by element.
-#[multiversion(targets("x86_64+avx2"))]
-pub fn add_scaled(out: &mut [f32], factor: f32, a: &[f32]) {
-    for (o, x) in out.iter_mut().zip(a) {
-        *o += factor * x;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,11 +154,6 @@ mod tests {
                 lanes[d % 16] += (x - y) * (x - y);
             }
             prop_assert_eq!(squared_distance(&a, &b).to_bits(), lanes.iter().sum::<f32>().to_bits());
-            let mut out = b.clone();
-            add_scaled(&mut out, 0.3, &a);
-            for ((o, x), y) in out.iter().zip(&a).zip(&b) {
-                prop_assert_eq!(o.to_bits(), (y + 0.3 * x).to_bits());
-            }
             let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value) / 3.0).collect::<Vec<f64>>();
             let (x, y) = (wide(&a), wide(&b));
             let w: Vec<f64> = (0..x.len()).map(|d| 1.0 / (d + 3) as f64).collect();

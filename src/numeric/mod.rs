@@ -1,5 +1,6 @@
 //! Arithmetic whose result is a function of its arguments alone: named random streams, sums in a fixed order, products of bytes, roots on segments.
 
+pub mod aligned;
 pub mod byte_products;
 pub mod lanes;
 pub mod random;

@@ -10,7 +10,6 @@ mod golden;
 pub mod grid;
 pub mod planes;
 pub mod quantiles;
-pub mod rootsift;
 mod strip;
 pub mod support;
 

@@ -4,7 +4,7 @@ use std::f32::consts::SQRT_2;
 
 use ndarray::Array2;
 
-use crate::picture::{Picture, grey};
+use crate::picture::Picture;
 
 crate::closed_set! {
     /// The sets of planes; R, G, B in 0…1.
@@ -20,31 +20,32 @@ crate::closed_set! {
     }
 }
 
-/// A plane's value from R, G, B in 0…255.
-type Formula = fn([f32; 3]) -> f32;
-
 // Differences are taken of the samples as they are stored, so that a grey pixel's are exactly 0.
-const RED: Formula = |[r, _, _]| r / 255.0;
-const GREEN: Formula = |[_, g, _]| g / 255.0;
-const BLUE: Formula = |[_, _, b]| b / 255.0;
-const RED_GREEN: Formula = |[r, g, _]| (r - g) / (255.0 * SQRT_2);
-const YELLOW_BLUE: Formula = |[r, g, b]| (r + g - 2.0 * b) / (255.0 * 2.449_489_7);
-const BRIGHTNESS: Formula = |[r, g, b]| (r + g + b) / (255.0 * 1.732_050_8);
-const LESS_BLUE: Formula = |[r, g, b]| ((r + g - 2.0 * b) / 255.0 + 2.0) / 4.0;
+
+fn red_green([r, g, _]: [f32; 3]) -> f32 {
+    (r - g) / (255.0 * SQRT_2)
+}
+
+fn yellow_blue([r, g, b]: [f32; 3]) -> f32 {
+    (r + g - 2.0 * b) / (255.0 * 2.449_489_7)
+}
+
+fn brightness([r, g, b]: [f32; 3]) -> f32 {
+    (r + g + b) / (255.0 * 1.732_050_8)
+}
+
+fn less_blue([r, g, b]: [f32; 3]) -> f32 {
+    ((r + g - 2.0 * b) / 255.0 + 2.0) / 4.0
+}
 
 impl Planes {
-    fn formulas(self) -> &'static [Formula] {
-        match self {
-            Planes::Grey => &[grey],
-            Planes::Rgb => &[RED, GREEN, BLUE],
-            Planes::Opponent => &[RED_GREEN, YELLOW_BLUE, BRIGHTNESS],
-            Planes::GreyBlue => &[grey, LESS_BLUE],
-        }
-    }
-
     /// Number of planes.
     pub fn count(self) -> usize {
-        self.formulas().len()
+        match self {
+            Planes::Grey => 1,
+            Planes::GreyBlue => 2,
+            Planes::Rgb | Planes::Opponent => 3,
+        }
     }
 
     /// Whether the first plane is grey.
@@ -54,7 +55,13 @@ impl Planes {
 
     /// The planes of `picture`, H×W each.
     pub fn of(self, picture: &Picture) -> Vec<Array2<f32>> {
-        self.formulas().iter().map(|formula| picture.plane(formula)).collect()
+        // A loop for each formula, which the compiler can see into.
+        match self {
+            Planes::Grey => vec![picture.grey()],
+            Planes::Rgb => [0, 1, 2].map(|channel| picture.plane(|pixel| pixel[channel] / 255.0)).into(),
+            Planes::Opponent => vec![picture.plane(red_green), picture.plane(yellow_blue), picture.plane(brightness)],
+            Planes::GreyBlue => vec![picture.grey(), picture.plane(less_blue)],
+        }
     }
 }
 

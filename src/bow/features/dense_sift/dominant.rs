@@ -266,6 +266,7 @@ fn vertex(histogram: &[f32; DIRECTIONS]) -> f32 {
 /// The rows of gradients around the current features, continued beyond left and right border.
 struct Rows<'a> {
     gradients: Gradients<'a>,
+    width: usize,
     height: i64,
     margin: usize,
     /// Modulus and orientation, `first` is the first row's number.
@@ -276,22 +277,24 @@ struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn new(plane: &'a Array2<f32>, size: usize, margin: usize) -> Self {
         let gradients = Gradients::new(plane, size);
-        Self { gradients, height: plane.nrows() as i64, margin, rows: VecDeque::new(), first: 0 }
+        let (height, width) = plane.dim();
+        Self { gradients, width, height: height as i64, margin, rows: VecDeque::new(), first: 0 }
     }
 
     /// Makes ready the rows from `first` to `last`, which must not be before those of the last call.
     fn move_to(&mut self, first: i64, last: i64) {
         let (first, last) = (first.clamp(0, self.height - 1), last.clamp(0, self.height - 1));
-        let continued = |values: &[f32], margin: usize| {
-            let (left, right) = (values[0], values[values.len() - 1]);
-            let mut row = vec![left; margin];
-            row.extend_from_slice(values);
-            row.resize(values.len() + 2 * margin, right);
-            row
-        };
         while self.first + (self.rows.len() as i64) <= last {
             let row = self.gradients.advance();
-            self.rows.push_back((continued(&row.modulus, self.margin), continued(&row.orientation, self.margin)));
+            let (from, to) = (self.margin, self.margin + self.width);
+            let (mut modulus, mut orientation) = (vec![0.0; to + self.margin], vec![0.0; to + self.margin]);
+            row.polar(&mut modulus[from..to], &mut orientation[from..to]);
+            for values in [&mut modulus, &mut orientation] {
+                let (left, right) = (values[from], values[to - 1]);
+                values[..from].fill(left);
+                values[to..].fill(right);
+            }
+            self.rows.push_back((modulus, orientation));
         }
         while self.first < first && self.rows.pop_front().is_some() {
             self.first += 1;

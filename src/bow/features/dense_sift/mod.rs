@@ -8,24 +8,27 @@
 //! at the 4×4 bin centres. With the Gaussian window `κ_b(u) = Λ(u) exp(−½((u − δ_b)/(ω s))²)`, `Λ(u) = 1 − |u|/s`,
 //! `δ_b = s(b − 1.5)`, ω = 1.5. With the flat window κ_b = Λ times the mean of that exponential over |u| < s. Gradients continue
 //! beyond the border by their border value. Dimension `t + 8·(b_x + 4·b_y)`; L2, clamp at 0.2, L2. `upright.rs` computes
-//! this; in `dominant.rs` the bins are turned first. Whether a feature has contrast is decided on grey.
+//! this, with `flat.rs` or `gaussian.rs`; in `dominant.rs` the bins are turned first; `normalise.rs` is the end. Whether a feature has contrast is decided on grey.
 //!
 //! Source: Lowe 2004; the PHOW scheme of VLFeat (Vedaldi & Fulkerson 2010), computed without its approximations.
 
 mod dominant;
+mod flat;
+mod gaussian;
 mod gradients;
+mod normalise;
 mod upright;
 
-use multiversion::multiversion;
 use ndarray::Array2;
 
 use super::grid::{self, Grid, Position};
 use super::strip::{Strip, Strips};
-use super::{FeatureFamily, ZeroRule, rootsift};
+use super::{FeatureFamily, ZeroRule};
 use crate::bow::config::{DescriptorConfig, Faults};
 use crate::dataset::Rectangle;
 use crate::numeric::lanes;
 use crate::picture::Picture;
+use normalise::{Rule, least_sum};
 
 /// Spatial bins along an axis.
 const BINS: usize = 4;
@@ -104,7 +107,8 @@ fn extract(
     sink: &mut dyn FnMut(Strip<'_>),
 ) {
     let strips = Strips::new(WIDTH * (planes.len() - first), sink);
-    let mut descriptors = Descriptors { strips, zero: config.zero, rootsift: config.rootsift, first };
+    let rule = Rule { drop: config.zero == ZeroRule::Drop, rootsift: config.rootsift, first };
+    let mut descriptors = Descriptors { strips, rule, kept: Vec::new() };
     let extract_level = match config.orientation {
         Orientation::Upright => upright::extract_level,
         Orientation::Dominant => dominant::extract_level,
@@ -115,60 +119,31 @@ fn extract(
     descriptors.strips.flush();
 }
 
-/// From raw histograms to descriptors.
+/// Where descriptors go, and what makes them of raw histograms.
 struct Descriptors<'a> {
     strips: Strips<'a>,
-    zero: ZeroRule,
-    rootsift: bool,
-    /// The first plane that is described; grey before it is looked at for the contrast only.
-    first: usize,
+    rule: Rule,
+    /// Which features of a row are described, and whether they lack contrast.
+    kept: Vec<(usize, bool)>,
 }
 
 impl Descriptors<'_> {
-    /// Applies contrast rule, normalisation and options to the raw histograms of feature `number` with bin size `size`,
-    /// a plane each, grey first.
+    /// Describes feature `number` with bin size `size` from its raw histograms, a plane each, grey first.
     fn push(&mut self, number: usize, size: usize, histograms: &mut [[f32; WIDTH]]) {
-        let span = (3 * size + 1) as f64;
-        let mass = lanes::sum(&histograms[0]) / (span * span);
-        let planes = &mut histograms[self.first..];
-        if mass < CONTRAST_THRESHOLD {
-            match self.zero {
-                ZeroRule::Drop => return,
-                ZeroRule::Keep => planes.as_flattened_mut().fill(0.0),
-            }
-        } else {
-            for h in planes.iter_mut() {
-                normalise(h);
-                for value in h.iter_mut() {
-                    *value = value.min(0.2);
-                }
-                normalise(h);
-                if self.rootsift {
-                    rootsift::apply(h);
-                }
-            }
+        let low = lanes::sum(&histograms[0]) < f64::from(least_sum(size));
+        if low && self.rule.drop {
+            return;
         }
-        self.strips.push(number, planes.as_flattened());
+        let planes = &mut histograms[self.rule.first..];
+        let (numbers, row) = self.strips.room(1);
+        numbers.push(number as u32);
+        for (h, target) in planes.iter_mut().zip(row.as_chunks_mut::<WIDTH>().0) {
+            normalise::describe(self.rule, h, low, target);
+        }
     }
 
     fn end_row(&mut self) {
         self.strips.flush_if_full();
-    }
-}
-
-#[multiversion(targets("x86_64+avx2"))]
-fn normalise(h: &mut [f32; WIDTH]) {
-    let mut lanes = [0.0f32; 16];
-    for chunk in h.as_chunks::<16>().0 {
-        for lane in 0..16 {
-            lanes[lane] += chunk[lane] * chunk[lane];
-        }
-    }
-    let norm = lanes.iter().sum::<f32>().sqrt();
-    if norm > 0.0 {
-        for value in h.iter_mut() {
-            *value /= norm;
-        }
     }
 }
 

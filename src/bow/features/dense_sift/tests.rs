@@ -193,10 +193,46 @@ fn normalised(mut h: Vec<f64>) -> Vec<f64> {
     h
 }
 
+/// RootSIFT of a normalised descriptor.
+fn rooted(h: Vec<f64>) -> Vec<f64> {
+    let sum: f64 = h.iter().sum();
+    h.iter().map(|v| (v / sum).sqrt()).collect()
+}
+
 fn texture(width: usize, height: usize, seed: u64) -> Array2<f32> {
     use rand::RngExt;
     let mut random = crate::numeric::random::stream(seed, "texture");
     Array2::from_shape_fn((height, width), |_| random.random::<f32>())
+}
+
+fn equals_the_formula(
+    grey: &Array2<f32>,
+    sizes: &[usize],
+    step: usize,
+    gaussian: bool,
+    rootsift: bool,
+) -> Result<(), TestCaseError> {
+    let window = if gaussian { Window::Gaussian } else { Window::Flat };
+    let zero = ZeroRule::Keep;
+    let config = DescriptorConfig { sizes: sizes.to_vec(), step, window, zero, rootsift, ..Default::default() };
+    let (grid, found) = of_planes(std::slice::from_ref(grey), 0, &config);
+    prop_assert_eq!(found.numbers.len(), grid.len());
+    let twins: Vec<Twin> = sizes.iter().map(|&size| Twin::new(grey, size)).collect();
+    for number in (0..grid.len()).step_by(1 + grid.len() / 19) {
+        let position = grid.position(number);
+        let twin = &twins[sizes.iter().position(|&size| size == position.size).unwrap()];
+        let h = twin.upright(position, window);
+        if mass(&h, position.size) < 1.01 * CONTRAST_THRESHOLD {
+            continue;
+        }
+        let h = if rootsift { rooted(normalised(h)) } else { normalised(h) };
+        for (d, (a, b)) in found.values[number * WIDTH..][..WIDTH].iter().zip(&h).enumerate() {
+            // The root makes much of errors near 0.
+            let error = if rootsift { (f64::from(a * a) - b * b).abs() } else { (f64::from(*a) - b).abs() };
+            prop_assert!(error < 2e-5, "feature {} value {}: {} instead of {}", number, d, a, b);
+        }
+    }
+    Ok(())
 }
 
 proptest! {
@@ -205,23 +241,18 @@ proptest! {
     #[test]
     fn rows_and_taps_equal_the_formula(
         width in 1usize..34, height in 1usize..34, seed in 0u64..1000,
-        sizes in proptest::sample::subsequence(vec![1usize, 2, 3, 4, 6], 1..=3), step in 1usize..6, gaussian in any::<bool>(),
+        sizes in proptest::sample::subsequence(vec![1usize, 2, 3, 4, 6], 1..=3), step in 1usize..6, gaussian in any::<bool>(), rootsift in any::<bool>(),
     ) {
-        let window = if gaussian { Window::Gaussian } else { Window::Flat };
-        let grey = texture(width, height, seed);
-        let (grid, found) = all(&grey, &sizes, step, window, ZeroRule::Keep);
-        prop_assert_eq!(found.numbers.len(), grid.len());
-        for number in (0..grid.len()).step_by(1 + grid.len() / 9) {
-            let position = grid.position(number);
-            let h = Twin::new(&grey, position.size).upright(position, window);
-            if mass(&h, position.size) < 1.01 * CONTRAST_THRESHOLD {
-                continue;
-            }
-            let h = normalised(h);
-            for (d, (a, b)) in found.values[number * WIDTH..][..WIDTH].iter().zip(&h).enumerate() {
-                prop_assert!((f64::from(*a) - b).abs() < 2e-5, "feature {} value {}: {} instead of {}", number, d, a, b);
-            }
-        }
+        equals_the_formula(&texture(width, height, seed), &sizes, step, gaussian, rootsift)?;
+    }
+
+    /// As wide as several blocks of pixels and groups of features.
+    #[test]
+    fn long_rows_equal_the_formula(
+        (width, height) in prop_oneof![(60usize..150, 20usize..50), (20usize..50, 60usize..150)], seed in 0u64..1000,
+        sizes in proptest::sample::subsequence(vec![3usize, 4, 5, 8, 10, 12], 1..=2), step in 1usize..9, gaussian in any::<bool>(), rootsift in any::<bool>(),
+    ) {
+        equals_the_formula(&texture(width, height, seed), &sizes, step, gaussian, rootsift)?;
     }
 
     #[test]

@@ -1,18 +1,18 @@
 //! Upright descriptors: the separable sums, row by row.
 //!
-//! A plane is walked once per size: a row of its gradients is added to every bin row that it touches and then forgotten, so
-//! the memory is a few rows a plane whatever the picture's height, and no sum depends on where a strip begins.
+//! A plane is walked once per size. Each row of its gradients is filtered along x, only where bins are; the last few filtered
+//! rows are kept, and a row of features is summed along y as soon as its last row is there. The memory is a few
+//! rows a plane whatever the picture's height, and no sum depends on where a strip begins.
 
-use std::collections::VecDeque;
-
-use multiversion::multiversion;
 use ndarray::Array2;
 
-use super::gradients::{Gradients, smoothing_reach};
-use super::{BINS, Descriptors, ORIENTATIONS, WIDTH, Window, gaussian_window, window_mean};
+use super::flat::Flat;
+use super::gaussian::Gaussian;
+use super::gradients::{Gradients, RUN, smoothing_reach};
+use super::{BINS, Descriptors, ORIENTATIONS, Window};
 use crate::bow::features::grid::{Grid, Level, Position};
 use crate::dataset::Rectangle;
-use crate::numeric::lanes::add_scaled;
+use crate::numeric::aligned::Aligned;
 
 /// Hands the descriptors of one level to `descriptors`; `planes` are walked side by side.
 pub(super) fn extract_level(
@@ -22,31 +22,9 @@ pub(super) fn extract_level(
     window: Window,
     descriptors: &mut Descriptors<'_>,
 ) {
-    let axis_x = Axis::new(level, level.columns, grid.step, grid.width, window);
-    let axis_y = Axis::new(level, level.rows, grid.step, grid.height, window);
-    let mut sums: Vec<BinRows<'_>> = planes.iter().map(|plane| BinRows::new(plane, level.size)).collect();
-    let mut histograms = vec![[0.0f32; WIDTH]; planes.len()];
-    let mut next_row = 0;
-    for y in 0..grid.height {
-        for plane in &mut sums {
-            plane.add_row(y, &axis_x, &axis_y);
-        }
-        while next_row < level.rows && sums.iter().all(|plane| plane.hold(&axis_y.bins[next_row])) {
-            for column in 0..level.columns {
-                for (plane, h) in sums.iter().zip(&mut histograms) {
-                    let bin_rows = plane.read(&axis_y.bins[next_row]);
-                    assemble(&bin_rows, &axis_y.means, &axis_x.bins[column], &axis_x.means, h);
-                }
-                descriptors.push(level.first + next_row * level.columns + column, level.size, &mut histograms);
-            }
-            descriptors.end_row();
-            next_row += 1;
-            if let Some(&needed) = axis_y.bins.get(next_row).and_then(|bins| bins.iter().min()) {
-                for plane in &mut sums {
-                    plane.release(needed);
-                }
-            }
-        }
+    match window {
+        Window::Flat => walk::<Flat>(planes, grid, level, descriptors),
+        Window::Gaussian => walk::<Gaussian>(planes, grid, level, descriptors),
     }
 }
 
@@ -62,172 +40,136 @@ pub(super) fn receptive_field(grid: &Grid, position: Position) -> Rectangle {
     }
 }
 
-/// The rows of one plane's spatial bins, as far as they are summed and needed.
-struct BinRows<'a> {
-    gradients: Gradients<'a>,
-    /// The orientation planes of the current row.
-    row: Vec<f32>,
-    /// Bin rows being summed: taps are sorted by centre, so those that touch a row are a run of neighbours.
-    open: VecDeque<Vec<f32>>,
-    first_open: usize,
-    next_tap: usize,
-    /// Bin rows filtered along x, kept until the last grid row that reads them is out.
-    sampled: VecDeque<Vec<f32>>,
-    first_sampled: usize,
-    spare: Vec<Vec<f32>>,
+/// The sums over spatial bins of one plane, for one window.
+///
+/// Rows and columns are counted from the first that a bin reaches, s − 1 before the first bin's centre, perhaps outside the picture.
+pub(super) trait Sums: Sized {
+    fn new(level: &Level, step: usize, rootsift: bool) -> Self;
+
+    /// Columns that are read of a row, some perhaps without effect.
+    fn columns_read(&self) -> usize;
+
+    /// Filters the next row of the orientation planes along x and keeps it as long as it is needed.
+    fn add_row(&mut self, pixels: &[f32]);
+
+    /// Adds the last row once more.
+    fn repeat_row(&mut self);
+
+    /// Whether row `row` of the features can be described.
+    fn complete(&self, row: usize) -> bool;
+
+    /// Describes row `row`, whose first feature has number `first`; the first plane is grey.
+    fn describe(planes: &mut [Self], row: usize, first: usize, descriptors: &mut Descriptors<'_>);
 }
 
-impl<'a> BinRows<'a> {
-    fn new(plane: &'a Array2<f32>, size: usize) -> Self {
-        Self {
-            gradients: Gradients::new(plane, size),
-            row: vec![0.0f32; plane.ncols() * ORIENTATIONS],
-            open: VecDeque::new(),
-            first_open: 0,
-            next_tap: 0,
-            sampled: VecDeque::new(),
-            first_sampled: 0,
-            spare: Vec::new(),
-        }
-    }
-
-    /// Adds row `y`, which is the next, to the bin rows that it touches.
-    fn add_row(&mut self, y: usize, axis_x: &Axis, axis_y: &Axis) {
-        self.gradients.advance().spread(&mut self.row);
-        while axis_y.taps.get(self.next_tap).is_some_and(|tap| tap.first <= y) {
-            let mut sum = self.spare.pop().unwrap_or_default();
-            sum.clear();
-            sum.resize(self.row.len(), 0.0);
-            self.open.push_back(sum);
-            self.next_tap += 1;
-        }
-        for (sum, tap) in self.open.iter_mut().zip(&axis_y.taps[self.first_open..self.next_tap]) {
-            // The run can hold taps that ended already beside a longer neighbour clipped at the border.
-            if let Some(&weight) = tap.weights.get(y - tap.first) {
-                add_scaled(sum, weight, &self.row);
+fn walk<S: Sums>(planes: &[Array2<f32>], grid: &Grid, level: &Level, descriptors: &mut Descriptors<'_>) {
+    let start = level.offset as i64 - (level.size as i64 - 1);
+    let rows_read = (grid.step * (level.rows - 1) + (BINS + 1) * level.size - 1) as i64;
+    let rootsift = descriptors.rule.rootsift;
+    let mut sums: Vec<S> = planes.iter().map(|_| S::new(level, grid.step, rootsift)).collect();
+    let pixels = |sums: &S| Pixels::new(grid.width, start, sums.columns_read());
+    let mut sources: Vec<(Gradients<'_>, Pixels)> =
+        planes.iter().zip(&sums).map(|(plane, sums)| (Gradients::new(plane, level.size), pixels(sums))).collect();
+    let mut next = 0;
+    for y in start..start + rows_read {
+        // Beyond the border its row counts again.
+        let y = y.clamp(0, grid.height as i64 - 1) as usize;
+        for ((gradients, pixels), sums) in sources.iter_mut().zip(&mut sums) {
+            while gradients.next() < y {
+                gradients.advance();
+            }
+            if gradients.next() == y {
+                sums.add_row(pixels.fill(|inside| gradients.advance().spread(inside)));
+            } else {
+                sums.repeat_row();
             }
         }
-        while self.first_open < self.next_tap {
-            let tap = &axis_y.taps[self.first_open];
-            if tap.first + tap.weights.len() > y + 1 {
-                break;
-            }
-            let Some(sum) = self.open.pop_front() else { break };
-            let mut filtered = vec![0.0f32; axis_x.taps.len() * ORIENTATIONS];
-            filter_along_x(&sum, &axis_x.taps, &mut filtered);
-            self.sampled.push_back(filtered);
-            self.spare.push(sum);
-            self.first_open += 1;
-        }
-    }
-
-    /// Whether the bin rows of these taps are complete.
-    fn hold(&self, bins: &[usize; BINS]) -> bool {
-        bins.iter().all(|&tap| tap < self.first_open)
-    }
-
-    fn read(&self, bins: &[usize; BINS]) -> [&[f32]; BINS] {
-        bins.map(|tap| self.sampled[tap - self.first_sampled].as_slice())
-    }
-
-    /// Forgets the bin rows before tap `needed`.
-    fn release(&mut self, needed: usize) {
-        while self.first_sampled < needed && self.sampled.pop_front().is_some() {
-            self.first_sampled += 1;
+        while next < level.rows && sums[0].complete(next) {
+            S::describe(&mut sums, next, level.first + next * level.columns, descriptors);
+            descriptors.end_row();
+            next += 1;
         }
     }
 }
 
-/// One kernel placed on one axis: the pixels it reads and their weights, what falls outside added to the border pixel.
-struct Tap {
+/// A row of orientation planes, pixel by pixel, continued beyond its ends by their values.
+struct Pixels {
+    values: Aligned,
+    /// Pixels before the picture's first.
+    before: usize,
+    width: usize,
+    /// The first that is read.
     first: usize,
-    weights: Vec<f32>,
 }
 
-/// The bin centres of one axis: which distinct (centre, kernel) pairs exist, and which of them each grid index uses.
-struct Axis {
-    taps: Vec<Tap>,
-    /// `bins[i][b]` = index into `taps` for grid index i and bin b.
-    bins: Vec<[usize; BINS]>,
-    /// Factor of bin b.
-    means: [f32; BINS],
-}
+impl Pixels {
+    /// Of rows with `width` pixels, `count` from pixel `start` on, which can be negative.
+    fn new(width: usize, start: i64, count: usize) -> Self {
+        // The first to be read, one of a pair, shall begin a cache line.
+        let odd = start.max(0) as usize % 2;
+        let before = (-start).max(0) as usize + odd;
+        let first = start.max(0) as usize + odd;
+        let length = (before + width.next_multiple_of(RUN)).max(first + count);
+        Self { values: Aligned::zeros(length * ORIENTATIONS), before, width, first }
+    }
 
-impl Axis {
-    fn new(level: &Level, count: usize, step: usize, length: usize, window: Window) -> Self {
-        let size = level.size as i64;
-        let kernel = |bin: usize, u: i64| -> f64 {
-            let triangle = 1.0 - u.unsigned_abs() as f64 / size as f64;
-            triangle
-                * match window {
-                    Window::Flat => 1.0,
-                    Window::Gaussian => gaussian_window(level.size, bin, u),
-                }
-        };
-        let mut places: Vec<(usize, usize)> = Vec::new();
-        for i in 0..count {
-            for bin in 0..BINS {
-                let centre = level.offset + step * i + bin * level.size;
-                places.push((centre, if window == Window::Flat { 0 } else { bin }));
-            }
-        }
-        let wanted = places.clone();
-        places.sort_unstable();
-        places.dedup();
-        let taps = places
-            .iter()
-            .map(|&(centre, bin)| {
-                let (low, high) = (centre as i64 - (size - 1), centre as i64 + (size - 1));
-                let (first, last) = (low.max(0), high.min(length as i64 - 1));
-                let mut weights = vec![0.0f64; (last - first + 1) as usize];
-                for p in low..=high {
-                    weights[(p.clamp(first, last) - first) as usize] += kernel(bin, centre as i64 - p);
-                }
-                Tap { first: first as usize, weights: weights.into_iter().map(|weight| weight as f32).collect() }
-            })
-            .collect();
-        let mut bins = vec![[0; BINS]; count];
-        for (index, place) in wanted.iter().enumerate() {
-            bins[index / BINS][index % BINS] = places.partition_point(|other| other < place);
-        }
-        let means = std::array::from_fn(|bin| match window {
-            Window::Flat => window_mean(level.size, bin),
-            Window::Gaussian => 1.0,
-        });
-        Self { taps, bins, means }
+    /// Has the pixels inside written, in full runs, and gives those to read.
+    fn fill(&mut self, write: impl FnOnce(&mut [[f32; ORIENTATIONS]])) -> &[f32] {
+        let pixels = self.values.as_chunks_mut::<ORIENTATIONS>().0;
+        let end = self.before + self.width;
+        write(&mut pixels[self.before..]);
+        let (left, right) = (pixels[self.before], pixels[end - 1]);
+        pixels[..self.before].fill(left);
+        pixels[end..].fill(right);
+        &self.values[self.first * ORIENTATIONS..]
     }
 }
 
-#[multiversion(targets("x86_64+avx2"))]
-fn filter_along_x(row: &[f32], taps: &[Tap], out: &mut [f32]) {
-    let pixels = row.as_chunks::<ORIENTATIONS>().0;
-    for (tap, target) in taps.iter().zip(out.as_chunks_mut::<ORIENTATIONS>().0) {
-        let mut sum = [0.0f32; ORIENTATIONS];
-        for (weight, pixel) in tap.weights.iter().zip(&pixels[tap.first..]) {
-            for t in 0..ORIENTATIONS {
-                sum[t] += weight * pixel[t];
-            }
-        }
-        *target = sum;
-    }
+/// The last rows of many that come one by one.
+pub(super) struct Ring {
+    values: Aligned,
+    width: usize,
+    /// From a row to the next: an odd number of cache lines, so that rows do not compete for the same places in the cache.
+    stride: usize,
+    capacity: usize,
+    count: usize,
 }
 
-#[multiversion(targets("x86_64+avx2"))]
-fn assemble(
-    bin_rows: &[&[f32]; BINS],
-    means_y: &[f32; BINS],
-    columns: &[usize; BINS],
-    means_x: &[f32; BINS],
-    h: &mut [f32; WIDTH],
-) {
-    for (by, row) in bin_rows.iter().enumerate() {
-        let bins = row.as_chunks::<ORIENTATIONS>().0;
-        for bx in 0..BINS {
-            let factor = means_x[bx] * means_y[by];
-            let source = &bins[columns[bx]];
-            for t in 0..ORIENTATIONS {
-                h[t + ORIENTATIONS * (bx + BINS * by)] = factor * source[t];
-            }
-        }
+impl Ring {
+    pub(super) fn new(width: usize, capacity: usize) -> Self {
+        let stride = 16 * (width.div_ceil(16) | 1);
+        Self { values: Aligned::zeros(stride * capacity), width, stride, capacity, count: 0 }
+    }
+
+    /// Rows that came.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The row that comes next, to be written.
+    pub(super) fn add(&mut self) -> &mut [f32] {
+        let from = self.place(self.count);
+        self.count += 1;
+        &mut self.values[from..from + self.width]
+    }
+
+    /// The last row comes once more.
+    pub(super) fn repeat(&mut self) {
+        let (last, next) = (self.place(self.count - 1), self.place(self.count));
+        self.values.copy_within(last..last + self.width, next);
+        self.count += 1;
+    }
+
+    /// Where row `row` begins in the values.
+    pub(super) fn place(&self, row: usize) -> usize {
+        row % self.capacity * self.stride
+    }
+
+    pub(super) fn row(&self, row: usize) -> &[f32] {
+        &self.values[self.place(row)..][..self.width]
+    }
+
+    pub(super) fn values(&self) -> &[f32] {
+        &self.values
     }
 }
