@@ -53,7 +53,7 @@ def measure(row, runs):
     *peers, ours = contenders = row.contenders()
     others = alternate(contenders, min(runs, row.most_runs))
     answers = [contender.finish() for contender in contenders]
-    best = min(range(len(peers)), key=lambda peer: min(peers[peer].times))
+    best = min(range(len(peers)), key=lambda peer: peers[peer].best)
     agrees, said = row.check(answers[best], answers[-1])
     # Only the times are kept: the answers are large.
     row.found = dict(peers=[peer.summary() for peer in peers], ours=ours.summary(), agrees=agrees, said=said)
