@@ -47,13 +47,23 @@ def starter(executable, folder):
     return start
 
 
+def products(threads):
+    """The rate of the matrix product on one thread, and on all."""
+    return {count: matrix_product_rate(count, set_threads) for count in sorted({1, threads})}
+
+
+def scales(rates):
+    """This machine's rates by those of the one that the limits are estimates for."""
+    return {count: rate / (REFERENCE[1] if count == 1 else REFERENCE[2] * count / 2) for count, rate in rates.items()}
+
+
 def measure(row, runs):
     """Fills what was found in a row; returns how busy others were."""
     set_threads(row.threads)
     *peers, ours = contenders = row.contenders()
     others = alternate(contenders, min(runs, row.most_runs))
     answers = [contender.finish() for contender in contenders]
-    best = min(range(len(peers)), key=lambda peer: min(peers[peer].times))
+    best = min(range(len(peers)), key=lambda peer: peers[peer].best)
     agrees, said = row.check(answers[best], answers[-1])
     # Only the times are kept: the answers are large.
     row.found = dict(peers=[peer.summary() for peer in peers], ours=ours.summary(), agrees=agrees, said=said)
@@ -72,8 +82,7 @@ def main():
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     picture, picture_words = (given.picture, given.picture.name) if given.picture else usual_picture(given.work)
-    rates = {count: matrix_product_rate(count, set_threads) for count in sorted({1, given.threads})}
-    scales = {count: rate / (REFERENCE[1] if count == 1 else REFERENCE[2] * count / 2) for count, rate in rates.items()}
+    rates = products(given.threads)
     rows, busiest = [], None
     for row in Stages(starter(given.program, given.work), picture, given.library, given.threads).rows():
         if given.only not in row.name:
@@ -84,12 +93,14 @@ def main():
             continue
         others = measure(row, given.runs)
         busiest = others if busiest is None else max(busiest, others or 0.0)
-        print(" | ".join(page.line(row, scales[row.threads])), flush=True)
+        print(" | ".join(page.line(row, scales(rates)[row.threads])), flush=True)
         for file in given.work.glob("*.npy"):
             file.unlink()
+    # A neighbour may have disturbed the one or the other.
+    rates = {count: max(rate, rates[count]) for count, rate in products(given.threads).items()}
     head = page.machine(given.threads, rates, busiest) + page.versions(PACKAGES, given.vlfeat, ROOT)
     words = dict(command=given.command, picture=picture_words, categories=CATEGORIES, runs=given.runs, threads=given.threads)
-    text = page.page(rows, scales, head, **words)
+    text = page.page(rows, scales(rates), head, **words)
     if given.only:
         print(text)
     else:

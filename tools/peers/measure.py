@@ -58,18 +58,24 @@ class Function:
 
 
 class Contender:
-    """One or several parts that are run one after the other; what counts is made of their times by `combine`, and is of `items` items."""
+    """One or several parts that are run one after the other. What counts is made of the parts' minima, or medians, by `combine`, and is of `items` items:
+    the minimum of a difference would be that of the run whose subtrahend was disturbed most."""
 
     def __init__(self, name, *parts, combine=sum, items=1):
         self.name, self.parts, self.combine, self.items = name, parts, combine, items
-        self.times = []
+        self.times = [[] for _ in parts]
 
     def run(self):
-        times = []
-        for part in self.parts:
+        for part, times in zip(self.parts, self.times, strict=True):
             time.sleep(PAUSE)
             times.append(part.run())
-        self.times.append(self.combine(times) / self.items)
+
+    def _of(self, statistic):
+        return float(self.combine([statistic(times) for times in self.times])) / self.items
+
+    @property
+    def best(self):
+        return self._of(min)
 
     def finish(self):
         """What the last part found."""
@@ -77,7 +83,7 @@ class Contender:
 
     def summary(self):
         """Its name and the minimum and median of its times."""
-        return SimpleNamespace(name=self.name, best=min(self.times), median=float(np.median(self.times)))
+        return SimpleNamespace(name=self.name, best=self.best, median=self._of(np.median))
 
 
 def _busy():
@@ -124,4 +130,4 @@ def matrix_product_rate(threads, limit):
     limit(threads)
     product = Contender("product", Function(lambda: np.matmul(a, b, out=out)))
     alternate([product], 9)
-    return 2 * 2048**3 / min(product.times) / 1e9
+    return 2 * 2048**3 / product.best / 1e9

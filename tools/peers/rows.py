@@ -17,7 +17,7 @@ from . import kernels
 from .measure import Contender, Function
 from .vlfeat import DenseSift
 
-WORDS, PASSES, CATEGORIES, PICTURES = 1000, 9, 20, 8
+WORDS, PASSES, CATEGORIES, PICTURES = 1000, 5, 20, 8
 
 
 @dataclass
