@@ -14,7 +14,7 @@ impl Palette {
     /// The colour of `value`, cut to −1…1; no number is drawn as 0.
     pub fn colour(self, value: f64) -> [u8; 3] {
         let value = if value.is_nan() { 0.0 } else { value.clamp(-1.0, 1.0) };
-        let byte = |part: f64| (255.0 * part.clamp(0.0, 1.0)).round() as u8;
+        let byte = |part: f64| (255.0 * part.clamp(0.0, 1.0) + 0.5) as u8;
         match self {
             // Piecewise linear: each channel a trapezium of slope 4 over the unit interval.
             Palette::Jet => {
