@@ -46,6 +46,10 @@ class Page(unittest.TestCase):
         self.assertIn("- sums: one 200 / 200; two 100 / 100", text)
         self.assertIn("- a machine", text)
 
+    def test_figures_of_a_busy_machine_are_not_passed_off_as_good(self):
+        self.assertNotIn("not quiet", page.neighbours(0.04))
+        self.assertIn("not quiet", page.neighbours(1.89))
+
     def test_what_people_wrote_below_the_mark_is_kept(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "page.md"
