@@ -53,6 +53,25 @@ pub trait Model: Send + Sync {
     /// # Errors
     /// [`ModelError::TooSmall`] where the picture is too small to say anything about.
     fn forward(&self, picture: &Picture, keep_descriptors: bool) -> Result<Box<dyn Forward + '_>, ModelError>;
+
+    /// The scores of several pictures in every category, those that [`Model::forward`] gives: a model may take pictures together where that is faster. What it
+    /// takes is added to `timings`.
+    ///
+    /// # Errors
+    /// Those of [`Model::forward`], each picture its own.
+    fn scores(
+        &self,
+        pictures: &mut dyn Iterator<Item = Picture>,
+        timings: &mut Timings,
+    ) -> Vec<Result<Vec<f64>, ModelError>> {
+        pictures
+            .map(|picture| {
+                let seen = self.forward(&picture, false)?;
+                *timings += seen.timings();
+                Ok(seen.scores().to_vec())
+            })
+            .collect()
+    }
 }
 
 /// A picture carried forward: its scores, and the way back.

@@ -10,8 +10,8 @@ pub trait Progress: Sync {
     /// One step of the stage is done.
     fn step(&self);
 
-    /// A picture of the stage took so long.
-    fn took(&self, timings: &Timings);
+    /// So many pictures of the stage took so long together.
+    fn took(&self, pictures: usize, timings: &Timings);
 
     /// The stage is over.
     fn end(&self);
@@ -27,7 +27,7 @@ pub struct Silent;
 impl Progress for Silent {
     fn begin(&self, _stage: &str, _total: usize) {}
     fn step(&self) {}
-    fn took(&self, _timings: &Timings) {}
+    fn took(&self, _pictures: usize, _timings: &Timings) {}
     fn end(&self) {}
     fn warn(&self, _message: &str) {}
 }

@@ -22,7 +22,7 @@ pub mod words;
 
 use std::time::Instant;
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::dataset::Rectangle;
@@ -40,6 +40,11 @@ use score::kernel::Kernel;
 use score::{Decision, Decomposed};
 use twins::Both;
 use words::examples::WordExamples;
+
+/// Pictures that are scored together: their histograms in f64 stay in the second cache.
+const TOGETHER: usize = 16;
+/// Support pictures whose sums are turned into kernels at once.
+const BAND: usize = 64;
 
 /// A trained Bag-of-Words classifier.
 pub struct BagOfWords {
@@ -114,6 +119,13 @@ impl BagOfWords {
     /// # Errors
     /// [`ModelError::TooSmall`] where the picture is too small to say anything about.
     pub fn look(&self, picture: &Picture, keep_descriptors: bool) -> Result<Seen<'_>, ModelError> {
+        let features = self.features(picture, keep_descriptors)?;
+        let whole = self.view(&features, Rectangle::of_size(picture.width(), picture.height()));
+        Ok(Seen { model: self, features, whole, image: keep_descriptors.then(|| picture.rgb8()) })
+    }
+
+    /// The local features of every channel.
+    fn features(&self, picture: &Picture, keep_descriptors: bool) -> Result<Vec<Features>, ModelError> {
         let families = || self.channels.iter().map(|channel| channel.encoder.family());
         if families().all(|family| family.grid(picture.width(), picture.height()).is_empty()) {
             return Err(ModelError::TooSmall {
@@ -122,10 +134,17 @@ impl BagOfWords {
                 smallest: families().map(|family| family.smallest_side()).min().unwrap_or(0),
             });
         }
-        let features: Vec<Features> =
-            self.channels.iter().map(|channel| channel.encoder.features(picture, keep_descriptors)).collect();
-        let whole = self.view(&features, Rectangle::of_size(picture.width(), picture.height()));
-        Ok(Seen { model: self, features, whole, image: keep_descriptors.then(|| picture.rgb8()) })
+        Ok(self.channels.iter().map(|channel| channel.encoder.features(picture, keep_descriptors)).collect())
+    }
+
+    /// The histogram of every channel.
+    fn histograms(&self, picture: &Picture, timings: &mut Timings) -> Result<Vec<Vec<f32>>, ModelError> {
+        let features = self.features(picture, false)?;
+        features.iter().for_each(|features| *timings += features.timings);
+        let region = Rectangle::of_size(picture.width(), picture.height());
+        let channels = self.channels.iter().zip(&features);
+        let encode = |(channel, features): (&FittedChannel, _)| channel.encoder.encode(features, region).histogram;
+        Ok(timings.time(Stage::Pool, || channels.map(encode).collect()))
     }
 
     /// The features inside `region`, as far as their scores.
@@ -141,15 +160,62 @@ impl BagOfWords {
 
     /// f of every category from the channels' histograms.
     pub fn scores_of<'h>(&self, histograms: impl IntoIterator<Item = &'h [f32]>) -> Vec<f64> {
-        let mut kernel = vec![0.0; self.dual.ncols()];
-        for (channel, histogram) in self.channels.iter().zip(histograms) {
-            let factor = channel.factor();
-            for (value, row) in kernel.iter_mut().zip(channel.rows().chunks_exact(histogram.len().max(1))) {
-                *value += factor * channel.kernel.value(row, histogram);
+        self.scores_of_some(&[histograms.into_iter().collect()]).swap_remove(0)
+    }
+
+    /// The same of many pictures, each a histogram a channel; to the bit.
+    ///
+    /// Support histograms rarely fit into a cache: read once for several pictures, they no longer decide how long it takes.
+    pub fn scores_of_many(&self, pictures: &[Vec<&[f32]>]) -> Vec<Vec<f64>> {
+        pictures.par_chunks(TOGETHER).flat_map_iter(|pictures| self.scores_of_some(pictures)).collect()
+    }
+
+    /// The means of the scores of each picture's looks, itself and its mirror image, each a histogram a channel.
+    fn mean_scores<E>(&self, pictures: Vec<Result<Vec<Vec<Vec<f32>>>, E>>) -> Vec<Result<Vec<f64>, E>> {
+        let looks = pictures.iter().flatten().flatten();
+        let looks: Vec<Vec<&[f32]>> = looks.map(|look| look.iter().map(Vec::as_slice).collect()).collect();
+        let mut scores = self.scores_of_many(&looks).into_iter();
+        let mut mean = |looks: Vec<Vec<Vec<f32>>>| {
+            let mut mean = vec![0.0; self.bias.len()];
+            for scores in scores.by_ref().take(looks.len()) {
+                mean.iter_mut().zip(scores).for_each(|(mean, score)| *mean += score / looks.len() as f64);
+            }
+            mean
+        };
+        pictures.into_iter().map(|looks| looks.map(&mut mean)).collect()
+    }
+
+    /// The same of as many as are worth taking together.
+    fn scores_of_some(&self, pictures: &[Vec<&[f32]>]) -> Vec<Vec<f64>> {
+        let (support, count) = (self.dual.ncols(), pictures.len());
+        // Pictures × support pictures.
+        let mut kernels = vec![vec![0.0; support]; count];
+        let mut sums = vec![0.0; BAND * count];
+        for (number, channel) in self.channels.iter().enumerate() {
+            let points: Vec<Vec<f64>> =
+                pictures.iter().map(|of| of[number].iter().copied().map(f64::from).collect()).collect();
+            let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();
+            let (factor, terms) = (channel.factor(), channel.kernel.terms());
+            let rows: Vec<&[f32]> = channel.rows().chunks_exact(channel.histograms.ncols().max(1)).collect();
+            for (band, rows) in rows.chunks(BAND).enumerate() {
+                let sums = &mut sums[..rows.len() * count];
+                terms.sums(rows, &points, sums);
+                for (i, sums) in sums.chunks_exact(count).enumerate() {
+                    for (kernels, &sum) in kernels.iter_mut().zip(sums) {
+                        kernels[band * BAND + i] += factor * channel.kernel.of_sum(sum);
+                    }
+                }
             }
         }
-        let kernel = ArrayView1::from(&kernel);
-        self.dual.rows().into_iter().zip(&self.bias).map(|(dual, bias)| bias + dual.dot(&kernel)).collect()
+        let dual = self.dual.as_standard_layout();
+        let duals: Vec<&[f64]> = dual.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
+        let kernels: Vec<&[f64]> = kernels.iter().map(Vec::as_slice).collect();
+        let mut products = vec![0.0; duals.len() * count];
+        score::kernel::products(&duals, &kernels, &mut products);
+        let score = |picture: usize| {
+            self.bias.iter().enumerate().map(|(category, bias)| bias + products[category * count + picture]).collect()
+        };
+        (0..count).map(score).collect()
     }
 }
 
@@ -164,6 +230,21 @@ impl Model for BagOfWords {
             Twins::None | Twins::Train => own,
             Twins::Test => Box::new(Both::new(own, Box::new(self.look(&picture.mirrored(), keep_descriptors)?))),
         })
+    }
+
+    fn scores(
+        &self,
+        pictures: &mut dyn Iterator<Item = Picture>,
+        timings: &mut Timings,
+    ) -> Vec<Result<Vec<f64>, ModelError>> {
+        let mut looks = |picture: Picture| match self.settings.picture.twins {
+            Twins::None | Twins::Train => Ok(vec![self.histograms(&picture, timings)?]),
+            Twins::Test => {
+                Ok(vec![self.histograms(&picture, timings)?, self.histograms(&picture.mirrored(), timings)?])
+            }
+        };
+        let looks = pictures.map(&mut looks).collect();
+        timings.time(Stage::Scores, || self.mean_scores(looks))
     }
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     let explain = |path: &PathBuf| {
         let mut timings = Timings::default();
         let explained = job.explain(path, &mut timings);
-        reporter.took(&timings);
+        reporter.took(1, &timings);
         reporter.step();
         explained
     };

@@ -214,11 +214,11 @@ impl Progress for Reporter {
         }
     }
 
-    fn took(&self, timings: &Timings) {
+    fn took(&self, pictures: usize, timings: &Timings) {
         if let Ok(mut stage) = self.stage.lock()
             && let Some(stage) = stage.as_mut()
         {
-            stage.pictures += 1;
+            stage.pictures += pictures;
             stage.timings += *timings;
         }
     }

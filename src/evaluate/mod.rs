@@ -21,6 +21,9 @@ use crate::timings::{Stage, Timings};
 /// The scores of one picture in every category of the model, or why there are none.
 pub type PictureScores = Result<Vec<f64>, String>;
 
+/// Pictures that a model is given together.
+const TOGETHER: usize = 16;
+
 /// Scores every picture of `dataset`, in its order.
 pub fn scores(
     model: &dyn Model,
@@ -29,21 +32,26 @@ pub fn scores(
     progress: &dyn Progress,
 ) -> Vec<PictureScores> {
     progress.begin("scoring", dataset.pictures.len());
+    let enough_for_all = dataset.pictures.len().div_ceil(4 * rayon::current_num_threads());
     let scores = dataset
         .pictures
-        .par_iter()
-        .map(|entry| {
-            let mut timings = Timings::default();
-            let scores = timings
-                .time(Stage::Decode, || Picture::open(&dataset.file(entry), options))
-                .map_err(|error| crate::error::chain(&error))
-                .and_then(|picture| {
-                    let seen = model.forward(&picture, false).map_err(|error| crate::error::chain(&error))?;
-                    timings += seen.timings();
-                    Ok(seen.scores().to_vec())
-                });
-            progress.took(&timings);
-            progress.step();
+        .par_chunks(enough_for_all.clamp(1, TOGETHER))
+        .flat_map_iter(|entries| {
+            let mut scores: Vec<PictureScores> = Vec::with_capacity(entries.len());
+            let (mut decoding, mut timings) = (Timings::default(), Timings::default());
+            // Decoded one after the other, as the model asks for them: a picture may be large.
+            let mut opened = entries.iter().filter_map(|entry| {
+                let picture = decoding.time(Stage::Decode, || Picture::open(&dataset.file(entry), options));
+                progress.step();
+                scores.push(picture.as_ref().map(|_| Vec::new()).map_err(|error| crate::error::chain(error)));
+                picture.ok()
+            });
+            let found = model.scores(&mut opened, &mut timings);
+            for (scores, found) in scores.iter_mut().filter(|scores| scores.is_ok()).zip(found) {
+                *scores = found.map_err(|error| crate::error::chain(&error));
+            }
+            timings += decoding;
+            progress.took(entries.len(), &timings);
             scores
         })
         .collect();

@@ -326,7 +326,7 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
     todo.par_iter().try_for_each(|entry| -> Result<(), ExportError> {
         let mut timings = Timings::default();
         let lines = explain_picture(model, plan, entry, &mut timings)?;
-        progress.took(&timings);
+        progress.took(1, &timings);
         if let Some(reason) = lines.iter().find_map(|line| line.error.as_ref()) {
             progress.warn(&format!("picture \"{}\" failed: {reason}", entry.id));
         }

@@ -24,23 +24,6 @@ pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-/// Σ_d min(a_d, b_d) in f64.
-#[multiversion(targets("x86_64+avx2"))]
-pub fn sum_of_minima(a: &[f32], b: &[f32]) -> f64 {
-    let mut lanes = [0.0f64; 8];
-    let (a_chunks, a_rest) = a.as_chunks::<8>();
-    let (b_chunks, b_rest) = b.as_chunks::<8>();
-    for (x, y) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..8 {
-            lanes[lane] += f64::from(if x[lane] < y[lane] { x[lane] } else { y[lane] });
-        }
-    }
-    for (lane, (x, y)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *lane += f64::from(x.min(*y));
-    }
-    lanes.iter().sum()
-}
-
 /// Σ_d a_d in f64.
 #[multiversion(targets("x86_64+avx2"))]
 pub fn sum(a: &[f32]) -> f64 {
@@ -144,8 +127,6 @@ mod tests {
     proptest! {
         #[test]
         fn sums_have_the_bits_of_their_scalar_twins((a, b) in pairs()) {
-            let minima = by_lanes::<8>(a.iter().zip(&b).map(|(x, y)| f64::from(x.min(*y))));
-            prop_assert_eq!(sum_of_minima(&a, &b).to_bits(), minima.to_bits());
             prop_assert_eq!(sum(&a).to_bits(), by_lanes::<8>(a.iter().map(|x| f64::from(*x))).to_bits());
             let products = by_lanes::<8>(a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)));
             prop_assert_eq!(dot(&a, &b).to_bits(), products.to_bits());

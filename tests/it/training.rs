@@ -8,6 +8,8 @@ use bowsight::bow::model_file;
 use bowsight::bow::train::{TrainError, TrainingData, train};
 use bowsight::bow::words::codebook::Codebook;
 use bowsight::dataset::Dataset;
+use bowsight::model::Model;
+use bowsight::picture::Picture;
 use bowsight::progress::Silent;
 use libsvm_rs::predict::predict_values;
 use libsvm_rs::train::svm_train;
@@ -318,6 +320,25 @@ fn validation_scores_as_the_model_will() {
         precisions.push(scores.into_iter().map(Result::unwrap).collect::<Vec<_>>());
     }
     assert!(precisions[0] != precisions[1] && precisions[1] != precisions[2]);
+}
+
+/// Pictures that are scored together have the scores that each has alone.
+#[test]
+fn scores_of_many_pictures_are_those_of_each() {
+    use bowsight::bow::config::Twins;
+    for twins in Twins::ALL {
+        let mut configuration = small();
+        configuration.picture.twins = *twins;
+        let data = TrainingData { split: split("train"), validation: None };
+        let (model, _) = train(&configuration.check().unwrap(), &data, &Silent).unwrap();
+        let val = split("val");
+        let together = bowsight::evaluate::scores(&model, &val, &Default::default(), &Silent);
+        for (entry, scores) in val.pictures.iter().zip(&together) {
+            let picture = Picture::open(&val.file(entry), &Default::default()).unwrap();
+            assert_eq!(scores.as_ref().unwrap(), model.forward(&picture, false).unwrap().scores(), "{twins}");
+        }
+        assert_eq!(together, bowsight::bow::train::scores(&model, &val, None, &Silent));
+    }
 }
 
 #[test]

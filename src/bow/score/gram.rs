@@ -7,47 +7,45 @@ use rayon::prelude::*;
 
 use super::kernel::{Kernel, Terms};
 
-/// `Σ_d t(x_i,d , x_j,d)` of the rows of `histograms` (n×D), stored in f32; symmetric to the bit.
+/// `Σ_d t(x_i,d , x_j,d)` of the rows of `histograms` (n×D), in f32; symmetric to the bit.
 pub fn sums(terms: &dyn Terms, histograms: ArrayView2<'_, f32>) -> Array2<f32> {
-    let n = histograms.nrows();
-    let rows: Vec<Vec<f32>> = histograms.rows().into_iter().map(|row| row.to_vec()).collect();
-    let upper: Vec<Vec<f32>> = (0..n)
-        .into_par_iter()
-        // Rows get shorter: single items keep the threads balanced.
-        .with_max_len(1)
-        .map(|i| (i..n).map(|j| terms.sum(&rows[i], &rows[j]) as f32).collect())
-        .collect();
-    let mut matrix = Array2::zeros((n, n));
-    for (i, row) in upper.iter().enumerate() {
-        for (offset, &value) in row.iter().enumerate() {
-            matrix[(i, i + offset)] = value;
-            matrix[(i + offset, i)] = value;
-        }
-    }
-    matrix
+    terms.pairs(histograms)
 }
 
 /// `K_ij = k(x_i, x_j)` of the pictures' sums.
 pub fn gram<'a>(kernel: Kernel, sums: ArrayView2<'a, f32>) -> CowArray<'a, f32, Ix2> {
     match kernel {
         Kernel::Additive(_) => sums.into(),
-        Kernel::Product { .. } => sums.mapv(|sum| kernel.of_sum(f64::from(sum)) as f32).into(),
+        Kernel::Product { .. } => {
+            let mut kernels = sums.as_standard_layout().into_owned();
+            let values = kernels.as_slice_mut().expect("standard layout");
+            values.par_chunks_mut(1 << 14).for_each(|sums| kernel.of_sums(sums));
+            kernels.into()
+        }
     }
 }
 
 /// w: the mean of the distances over pairs of different pictures among `rows`.
 pub fn width(sums: ArrayView2<'_, f32>, rows: &[usize]) -> f64 {
     let n = rows.len() as f64;
-    let all: f64 = rows.iter().map(|&i| rows.iter().map(|&j| f64::from(sums[(i, j)])).sum::<f64>()).sum();
-    all / (n * (n - 1.0)).max(1.0)
+    total(sums, rows) / (n * (n - 1.0)).max(1.0)
 }
 
 /// `s = mean_i K_ii − mean_ij K_ij` over the pictures `rows`: the variance in feature space, by which the kernel is divided.
 pub fn variance(gram: ArrayView2<'_, f32>, rows: &[usize]) -> f64 {
     let n = rows.len() as f64;
     let diagonal: f64 = rows.iter().map(|&i| f64::from(gram[(i, i)])).sum();
-    let all: f64 = rows.iter().map(|&i| rows.iter().map(|&j| f64::from(gram[(i, j)])).sum::<f64>()).sum();
-    diagonal / n - all / (n * n)
+    diagonal / n - total(gram, rows) / (n * n)
+}
+
+/// `Σ_ij` over the pictures `rows`.
+fn total(matrix: ArrayView2<'_, f32>, rows: &[usize]) -> f64 {
+    let of_row = |&i: &usize| {
+        let row = matrix.row(i);
+        rows.iter().map(|&j| f64::from(row[j])).sum::<f64>()
+    };
+    // Added in order, whichever thread a row's sum comes from.
+    rows.par_iter().map(of_row).collect::<Vec<f64>>().iter().sum()
 }
 
 #[cfg(test)]

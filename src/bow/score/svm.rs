@@ -10,6 +10,8 @@ use multiversion::multiversion;
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use super::kernel::product;
+
 /// A solved problem and how the solving went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solution {
@@ -24,7 +26,8 @@ pub struct Solution {
 impl Solution {
     /// `Σ_i a_i k_i + b` of a picture whose kernels with the training pictures are `kernels`.
     pub fn score(&self, kernels: ArrayView1<'_, f32>) -> f64 {
-        kernels.iter().zip(&self.dual).map(|(&k, a)| f64::from(k) * a).sum::<f64>() + self.bias
+        let kernels = kernels.as_standard_layout();
+        product(kernels.as_slice().expect("standard layout"), &self.dual) + self.bias
     }
 }
 
@@ -70,71 +73,235 @@ fn step_limit(n: usize) -> usize {
 /// Solves a problem. All labels of one sign give a = 0 and b = that sign.
 pub fn solve(problem: &Problem<'_>) -> Solution {
     let n = problem.labels.len();
+    let gram = problem.gram.as_standard_layout();
+    let rows: Vec<&[f32]> = gram.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
+    let diagonal: Vec<f32> = (0..n).map(|i| rows[i][i]).collect();
+    let range = |i: usize| if problem.labels[i] > 0.0 { (0.0, problem.bounds[i]) } else { (-problem.bounds[i], 0.0) };
+    let (low, high): (Vec<f64>, Vec<f64>) = (0..n).map(range).unzip();
     let mut dual = problem.start.map_or_else(|| vec![0.0; n], <[f64]>::to_vec);
-    let low: Vec<f64> =
-        problem.labels.iter().zip(problem.bounds).map(|(y, c)| if *y > 0.0 { 0.0 } else { -c }).collect();
-    let high: Vec<f64> =
-        problem.labels.iter().zip(problem.bounds).map(|(y, c)| if *y > 0.0 { *c } else { 0.0 }).collect();
-    let rows: Vec<Vec<f32>> = problem.gram.rows().into_iter().map(|row| row.to_vec()).collect();
-    let diagonal: Vec<f64> = (0..n).map(|i| f64::from(rows[i][i])).collect();
-    let mut e = problem.labels.to_vec();
+    let mut state = State::new(problem.labels);
     for (row, &a) in rows.iter().zip(&dual) {
         if a != 0.0 {
-            subtract(&mut e, a, row);
+            subtract(&mut state.e, a, row);
         }
     }
+    (0..n).for_each(|i| state.mark(i, dual[i], low[i], high[i]));
+    state.rate();
     let mut iterations = 0;
-    let (mut top, mut bottom);
     let converged = loop {
-        let mut first = None;
-        (top, bottom) = (f64::NEG_INFINITY, f64::INFINITY);
-        for i in 0..n {
-            if dual[i] < high[i] && e[i] > top {
-                (first, top) = (Some(i), e[i]);
-            }
-            if dual[i] > low[i] && e[i] < bottom {
-                bottom = e[i];
-            }
-        }
-        let Some(i) = first.filter(|_| top - bottom > problem.tolerance) else { break true };
+        let Some(i) = state.first().filter(|_| state.top - state.bottom > problem.tolerance) else { break true };
         if iterations == step_limit(n) {
             break false;
         }
-        let mut second = None;
-        let mut best = 0.0;
-        for j in 0..n {
-            let slope = top - e[j];
-            if dual[j] > low[j] && slope > 0.0 {
-                let gain = slope * slope / curvature(&diagonal, &rows[i], i, j);
-                if gain > best {
-                    (second, best) = (Some(j), gain);
-                }
-            }
-        }
-        let Some(j) = second else { break true };
-        let step = (top - e[j]) / curvature(&diagonal, &rows[i], i, j);
+        let Some(j) = state.second(i, &diagonal, rows[i]) else { break true };
+        let curvature = f64::from(diagonal[i]) + f64::from(diagonal[j]) - 2.0 * f64::from(rows[i][j]);
+        let step = (state.top - state.e[j]) / curvature.max(LEAST_CURVATURE);
         let room = (high[i] - dual[i], dual[j] - low[j]);
         let step = step.min(room.0).min(room.1);
         // A vector that reaches its bound sits on it exactly.
         dual[i] = if step == room.0 { high[i] } else { dual[i] + step };
         dual[j] = if step == room.1 { low[j] } else { dual[j] - step };
-        subtract(&mut e, step, &rows[i]);
-        subtract(&mut e, -step, &rows[j]);
+        state.mark(i, dual[i], low[i], high[i]);
+        state.mark(j, dual[j], low[j], high[j]);
+        state.step(step, rows[i], rows[j]);
         iterations += 1;
     };
-    finish(problem, dual, &e, iterations, (top, bottom), converged)
+    finish(problem, dual, &state.e, iterations, (state.top, state.bottom), converged)
 }
 
-fn curvature(diagonal: &[f64], row: &[f32], i: usize, j: usize) -> f64 {
-    (diagonal[i] + diagonal[j] - 2.0 * f64::from(row[j])).max(1e-12)
+/// Curvature along a step is taken to be at least this.
+const LEAST_CURVATURE: f64 = 1e-12;
+
+/// Vectors whose extremes are kept together, so that the place of the largest is found without looking at all of them.
+const BLOCK: usize = 64;
+
+/// e, and what working sets are chosen by.
+struct State {
+    e: Vec<f64>,
+    /// 0 for a that may grow, else −∞.
+    may_grow: Vec<f64>,
+    /// 0 for a that may shrink, else +∞.
+    may_shrink: Vec<f64>,
+    /// The largest e of a block that may grow, and the smallest that may shrink.
+    extremes: Vec<(f64, f64)>,
+    /// The extremes of all.
+    top: f64,
+    bottom: f64,
+    /// What each j promises beside the first of the working set.
+    gains: Vec<f32>,
+    /// The largest of a block.
+    best_gains: Vec<f32>,
+}
+
+impl State {
+    fn new(labels: &[f64]) -> Self {
+        let n = labels.len();
+        Self {
+            e: labels.to_vec(),
+            may_grow: vec![0.0; n],
+            may_shrink: vec![0.0; n],
+            extremes: vec![(f64::NEG_INFINITY, f64::INFINITY); n.div_ceil(BLOCK)],
+            top: f64::NEG_INFINITY,
+            bottom: f64::INFINITY,
+            gains: vec![0.0; n],
+            best_gains: vec![0.0; n.div_ceil(BLOCK)],
+        }
+    }
+
+    /// Notes whether a_i may grow and shrink.
+    fn mark(&mut self, i: usize, a: f64, low: f64, high: f64) {
+        self.may_grow[i] = if a < high { 0.0 } else { f64::NEG_INFINITY };
+        self.may_shrink[i] = if a > low { 0.0 } else { f64::INFINITY };
+    }
+
+    /// Finds the extremes of all blocks.
+    fn rate(&mut self) {
+        rate(&self.e, &self.may_grow, &self.may_shrink, &mut self.extremes);
+        self.gather();
+    }
+
+    /// Moves along `a_i + step, a_j − step` and finds the extremes.
+    fn step(&mut self, step: f64, row_i: &[f32], row_j: &[f32]) {
+        advance(&mut self.e, step, row_i, row_j, &self.may_grow, &self.may_shrink, &mut self.extremes);
+        self.gather();
+    }
+
+    fn gather(&mut self) {
+        let (tops, bottoms) = (self.extremes.iter().map(|of| of.0), self.extremes.iter().map(|of| of.1));
+        self.top = tops.fold(f64::NEG_INFINITY, f64::max);
+        self.bottom = bottoms.fold(f64::INFINITY, f64::min);
+    }
+
+    /// The i of the largest e among those that may grow.
+    fn first(&self) -> Option<usize> {
+        let block = self.extremes.iter().position(|of| of.0 == self.top && self.top > f64::NEG_INFINITY)?;
+        (block * BLOCK..self.e.len()).find(|&i| self.e[i] + self.may_grow[i] == self.top)
+    }
+
+    /// The j that lowers the objective most beside i: of the largest `(e_i − e_j)²/(K_ii + K_jj − 2K_ij)`, as f32 numbers tell.
+    fn second(&mut self, i: usize, diagonal: &[f32], row: &[f32]) -> Option<usize> {
+        let at = (self.top, diagonal[i]);
+        rate_gains(at, &self.e, &self.may_shrink, diagonal, row, &mut self.gains, &mut self.best_gains);
+        let best = self.best_gains.iter().copied().fold(0.0, f32::max);
+        let block = self.best_gains.iter().position(|&gain| gain == best && best > 0.0)?;
+        (block * BLOCK..self.gains.len()).find(|&j| self.gains[j] == best)
+    }
 }
 
 /// `e −= factor · row`.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn subtract(e: &mut [f64], factor: f64, row: &[f32]) {
     for (e, &k) in e.iter_mut().zip(row) {
         *e -= factor * f64::from(k);
     }
+}
+
+/// `e −= step · row_i − step · row_j`, and the extremes of every block.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn advance(
+    e: &mut [f64],
+    step: f64,
+    row_i: &[f32],
+    row_j: &[f32],
+    may_grow: &[f64],
+    may_shrink: &[f64],
+    extremes: &mut [(f64, f64)],
+) {
+    let rows = row_i.chunks(BLOCK).zip(row_j.chunks(BLOCK));
+    let may = may_grow.chunks(BLOCK).zip(may_shrink.chunks(BLOCK));
+    for (((e, (row_i, row_j)), (may_grow, may_shrink)), extremes) in
+        e.chunks_mut(BLOCK).zip(rows).zip(may).zip(extremes)
+    {
+        for ((e, &k_i), &k_j) in e.iter_mut().zip(row_i).zip(row_j) {
+            *e -= step * f64::from(k_i);
+            *e += step * f64::from(k_j);
+        }
+        *extremes = extremes_of(e, may_grow, may_shrink);
+    }
+}
+
+/// The extremes of every block.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn rate(e: &[f64], may_grow: &[f64], may_shrink: &[f64], extremes: &mut [(f64, f64)]) {
+    let may = may_grow.chunks(BLOCK).zip(may_shrink.chunks(BLOCK));
+    for ((e, (may_grow, may_shrink)), extremes) in e.chunks(BLOCK).zip(may).zip(extremes) {
+        *extremes = extremes_of(e, may_grow, may_shrink);
+    }
+}
+
+/// The largest e that may grow and the smallest that may shrink.
+#[inline(always)]
+fn extremes_of(e: &[f64], may_grow: &[f64], may_shrink: &[f64]) -> (f64, f64) {
+    let (mut tops, mut bottoms) = ([f64::NEG_INFINITY; 16], [f64::INFINITY; 16]);
+    let (e_chunks, e_rest) = e.as_chunks::<16>();
+    let (grow_chunks, grow_rest) = may_grow.as_chunks::<16>();
+    let (shrink_chunks, shrink_rest) = may_shrink.as_chunks::<16>();
+    for ((e, grow), shrink) in e_chunks.iter().zip(grow_chunks).zip(shrink_chunks) {
+        for lane in 0..16 {
+            let (top, bottom) = (e[lane] + grow[lane], e[lane] + shrink[lane]);
+            tops[lane] = if top > tops[lane] { top } else { tops[lane] };
+            bottoms[lane] = if bottom < bottoms[lane] { bottom } else { bottoms[lane] };
+        }
+    }
+    for (lane, ((e, grow), shrink)) in e_rest.iter().zip(grow_rest).zip(shrink_rest).enumerate() {
+        tops[lane] = tops[lane].max(e + grow);
+        bottoms[lane] = bottoms[lane].min(e + shrink);
+    }
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            tops[lane] = if tops[lane + half] > tops[lane] { tops[lane + half] } else { tops[lane] };
+            bottoms[lane] = if bottoms[lane + half] < bottoms[lane] { bottoms[lane + half] } else { bottoms[lane] };
+        }
+    }
+    (tops[0], bottoms[0])
+}
+
+/// `(top − e_j)²/(diagonal_i + diagonal_j − 2 row_j)` of all j that may shrink and lie below the top, 0 of others; and the largest of every block.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn rate_gains(
+    (top, own): (f64, f32),
+    e: &[f64],
+    may_shrink: &[f64],
+    diagonal: &[f32],
+    row: &[f32],
+    gains: &mut [f32],
+    best: &mut [f32],
+) {
+    let errors = e.chunks(BLOCK).zip(may_shrink.chunks(BLOCK));
+    let kernels = diagonal.chunks(BLOCK).zip(row.chunks(BLOCK));
+    for ((((e, may_shrink), (diagonal, row)), gains), best) in
+        errors.zip(kernels).zip(gains.chunks_mut(BLOCK)).zip(best)
+    {
+        for ((((gain, e), shrink), other), k) in gains.iter_mut().zip(e).zip(may_shrink).zip(diagonal).zip(row) {
+            let slope = (top - (e + shrink)) as f32;
+            let slope = if slope > 0.0 { slope } else { 0.0 };
+            // Of nearly equal pictures each difference is exact.
+            let curvature = (own - k) + (other - k);
+            let least = LEAST_CURVATURE as f32;
+            *gain = slope * slope / if curvature > least { curvature } else { least };
+        }
+        *best = largest(gains);
+    }
+}
+
+#[inline(always)]
+fn largest(gains: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    let (chunks, rest) = gains.as_chunks::<16>();
+    for chunk in chunks {
+        for lane in 0..16 {
+            lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+        }
+    }
+    for (lane, &gain) in lanes.iter_mut().zip(rest) {
+        *lane = lane.max(gain);
+    }
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] = if lanes[lane + half] > lanes[lane] { lanes[lane + half] } else { lanes[lane] };
+        }
+    }
+    lanes[0]
 }
 
 fn finish(
@@ -259,6 +426,48 @@ mod tests {
             for (a, b) in scores(&gram, &warm).iter().zip(scores(&gram, &cold)) {
                 prop_assert!((a - warm.bias - b + cold.bias).abs() < 1e-6);
             }
+        }
+    }
+
+    /// What the blocks find is what a look at all vectors finds, the first of equals included.
+    #[test]
+    fn working_sets_are_those_of_plain_loops() {
+        let mut random = crate::numeric::random::stream(5, "working sets");
+        for n in (1..70).chain([127, 128, 129, 300]) {
+            let mut whole = |limit: i32| f64::from(random.random_range(-limit..=limit));
+            let mut state = State::new(&vec![0.0; n]);
+            let rows: Vec<Vec<f32>> = (0..2).map(|_| (0..n).map(|_| whole(4) as f32 / 8.0).collect()).collect();
+            let diagonal: Vec<f32> = (0..n).map(|_| 1.0 + whole(1) as f32 / 4.0).collect();
+            for i in 0..n {
+                state.e[i] = whole(3);
+                state.mark(i, whole(1), -1.0, 1.0);
+            }
+            let plain: Vec<f64> =
+                (0..n).map(|i| state.e[i] - 0.5 * f64::from(rows[0][i]) + 0.5 * f64::from(rows[1][i])).collect();
+            state.step(0.5, &rows[0], &rows[1]);
+            assert_eq!(state.e, plain);
+            let (mut first, mut bottom) = (None, f64::INFINITY);
+            for i in 0..n {
+                if state.may_grow[i] == 0.0 && first.is_none_or(|first: usize| plain[i] > plain[first]) {
+                    first = Some(i);
+                }
+                if state.may_shrink[i] == 0.0 {
+                    bottom = bottom.min(plain[i]);
+                }
+            }
+            assert_eq!((state.first(), state.bottom), (first, bottom), "{n}");
+            let Some(first) = first else { continue };
+            assert_eq!(state.top, plain[first]);
+            let (mut second, mut best) = (None, 0.0);
+            for j in 0..n {
+                let slope = (plain[first] - plain[j]) as f32;
+                let curvature = (diagonal[first] - rows[0][j]) + (diagonal[j] - rows[0][j]);
+                let gain = slope * slope / curvature.max(LEAST_CURVATURE as f32);
+                if state.may_shrink[j] == 0.0 && slope > 0.0 && gain > best {
+                    (second, best) = (Some(j), gain);
+                }
+            }
+            assert_eq!(state.second(first, &diagonal, &rows[0]), second, "{n}");
         }
     }
 

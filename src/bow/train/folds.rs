@@ -79,8 +79,8 @@ impl Progress for OfFold<'_> {
         self.inner.step();
     }
 
-    fn took(&self, timings: &Timings) {
-        self.inner.took(timings);
+    fn took(&self, pictures: usize, timings: &Timings) {
+        self.inner.took(pictures, timings);
     }
 
     fn end(&self) {

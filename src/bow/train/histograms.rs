@@ -211,7 +211,7 @@ pub(super) fn encode(
             };
             let side = |&mirrored: &bool| (0..encoders.len()).map(|number| histogram(number, mirrored)).collect();
             let result = sides.iter().map(side).collect();
-            progress.took(&timings.get());
+            progress.took(1, &timings.get());
             progress.step();
             result
         })

@@ -1,6 +1,7 @@
 //! Training step 3: the channels' kernels, scaled and weighted.
 
-use ndarray::{Array2, CowArray, Ix2};
+use ndarray::{Array2, ArrayView1, CowArray, Ix2};
+use rayon::prelude::*;
 
 use super::TrainError;
 use super::histograms::Part;
@@ -57,11 +58,15 @@ impl<'a> ScaledKernels<'a> {
 
     /// The same by other weights.
     pub(super) fn combine_by(&self, betas: &[f64], rows: &[usize], columns: &[usize]) -> Array2<f32> {
-        Array2::from_shape_fn((rows.len(), columns.len()), |(i, j)| {
-            let value = |(channel, beta): (&ScaledKernel<'_>, &f64)| {
-                beta / channel.scale * f64::from(channel.gram[(rows[i], columns[j])])
-            };
-            self.channels.iter().zip(betas).map(value).sum::<f64>() as f32
-        })
+        let factors: Vec<f64> = self.channels.iter().zip(betas).map(|(channel, beta)| beta / channel.scale).collect();
+        let mut values = vec![0.0f32; rows.len() * columns.len()];
+        values.par_chunks_mut(columns.len().max(1)).zip(rows).for_each(|(values, &row)| {
+            let grams: Vec<_> = self.channels.iter().map(|channel| channel.gram.row(row)).collect();
+            for (value, &column) in values.iter_mut().zip(columns) {
+                let of = |(gram, factor): (&ArrayView1<'_, f32>, &f64)| factor * f64::from(gram[column]);
+                *value = grams.iter().zip(&factors).map(of).sum::<f64>() as f32;
+            }
+        });
+        Array2::from_shape_vec((rows.len(), columns.len()), values).expect("rows × columns")
     }
 }

@@ -298,16 +298,7 @@ pub fn scores(
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
     let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
     let encoded = encode(&model.settings, &encoders, dataset, &entries, sides, cache, progress);
-    let score = |looks: Vec<Vec<Vec<f32>>>| {
-        let mut mean = vec![0.0; model.bias.len()];
-        for look in &looks {
-            for (mean, score) in mean.iter_mut().zip(model.scores_of(look.iter().map(Vec::as_slice))) {
-                *mean += score / looks.len() as f64;
-            }
-        }
-        mean
-    };
-    encoded.into_iter().map(|looks| looks.map(score)).collect()
+    model.mean_scores(encoded)
 }
 
 fn decode_options(settings: &Settings) -> DecodeOptions {

@@ -137,7 +137,7 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
                 sample_descriptors(families[at].as_ref(), picture, count, settings.seed, &name)
             };
             let sample = timings.time(Stage::Features, || wanted.iter().enumerate().map(channel).collect());
-            progress.took(&timings);
+            progress.took(1, &timings);
             progress.step();
             sample
         })

@@ -1,8 +1,9 @@
 //! The distance of the exponential χ² kernel, `Σ_d (x_d − z_d)²/(x_d + z_d)` (B15 Eqs 44–45).
 
-use multiversion::multiversion;
+use ndarray::{Array2, ArrayView2};
 
 use super::Terms;
+use super::pairs::{GROUP, LIFT, Single, pairs, quotients, scale_for_quotients};
 
 pub(super) struct Distance;
 
@@ -14,48 +15,30 @@ impl Terms for Distance {
         (x - z) * (x - z) / if sum > 0.0 { sum } else { 1.0 }
     }
 
+    #[inline(always)]
     fn slope(&self, x: f64, z: f64) -> f64 {
         if x + z > 0.0 { (z - x) * (z + 3.0 * x) / ((x + z) * (x + z)) } else { 1.0 }
     }
 
-    fn sum(&self, x: &[f32], z: &[f32]) -> f64 {
-        sum(x, z)
-    }
-
-    fn sum_at(&self, x: &[f32], z: &[f64]) -> f64 {
-        sum_at(x, z)
+    fn pairs(&self, rows: ArrayView2<'_, f32>) -> Array2<f32> {
+        pairs::<Self>(rows)
     }
 }
 
-/// The two sums in the registers that the processor has; the same additions in the same order.
-#[multiversion(targets("x86_64+avx2"))]
-fn sum(x: &[f32], z: &[f32]) -> f64 {
-    let mut lanes = [0.0f64; 8];
-    let (x_chunks, x_rest) = x.as_chunks::<8>();
-    let (z_chunks, z_rest) = z.as_chunks::<8>();
-    for (x, z) in x_chunks.iter().zip(z_chunks) {
-        for lane in 0..8 {
-            lanes[lane] += Distance.term(f64::from(x[lane]), f64::from(z[lane]));
-        }
+impl Single for Distance {
+    // The lift moves a term by at most 2⁻²⁷ on a scale whose largest value is at least 2¹⁷; each is rounded by less than 20u.
+    fn scale(rows: &[f32]) -> f32 {
+        scale_for_quotients(rows)
     }
-    for (lane, (x, z)) in lanes.iter_mut().zip(x_rest.iter().zip(z_rest)) {
-        *lane += Distance.term(f64::from(*x), f64::from(*z));
-    }
-    lanes.iter().sum()
-}
 
-#[multiversion(targets("x86_64+avx2"))]
-fn sum_at(x: &[f32], z: &[f64]) -> f64 {
-    let mut lanes = [0.0f64; 8];
-    let (x_chunks, x_rest) = x.as_chunks::<8>();
-    let (z_chunks, z_rest) = z.as_chunks::<8>();
-    for (x, z) in x_chunks.iter().zip(z_chunks) {
-        for lane in 0..8 {
-            lanes[lane] += Distance.term(f64::from(x[lane]), z[lane]);
-        }
+    #[inline(always)]
+    fn prepare(value: f32) -> f32 {
+        value + LIFT
     }
-    for (lane, (x, z)) in lanes.iter_mut().zip(x_rest.iter().zip(z_rest)) {
-        *lane += Distance.term(f64::from(*x), *z);
+
+    #[inline(always)]
+    fn four(x: [f32; GROUP], z: [f32; GROUP]) -> f32 {
+        let square = |d: usize| (x[d] - z[d]) * (x[d] - z[d]);
+        quotients([square(0), square(1), square(2), square(3)], [x[0] + z[0], x[1] + z[1], x[2] + z[2], x[3] + z[3]])
     }
-    lanes.iter().sum()
 }

@@ -5,10 +5,12 @@ use super::Terms;
 pub(super) struct RootOfProduct;
 
 impl Terms for RootOfProduct {
+    #[inline(always)]
     fn term(&self, x: f64, z: f64) -> f64 {
         (x * z).sqrt()
     }
 
+    #[inline(always)]
     fn slope(&self, x: f64, z: f64) -> f64 {
         if z > 0.0 { 0.5 * (x / z).sqrt() } else { 0.0 }
     }

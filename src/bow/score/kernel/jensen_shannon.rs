@@ -1,16 +1,25 @@
 //! The Jensen–Shannon kernel `k(x, z) = Σ_d ½ x_d log₂((x_d + z_d)/x_d) + ½ z_d log₂((x_d + z_d)/z_d)` (Vedaldi & Zisserman 2012).
 
 use super::Terms;
+use crate::numeric::elementary::log2;
 
 pub(super) struct Likeness;
 
+/// v or, where it is 0, 1.
+#[inline(always)]
+fn or_one(v: f64) -> f64 {
+    if v > 0.0 { v } else { 1.0 }
+}
+
 impl Terms for Likeness {
+    #[inline(always)]
     fn term(&self, x: f64, z: f64) -> f64 {
-        // Where one is missing, the other's logarithm is that of 1.
-        if x > 0.0 && z > 0.0 { 0.5 * x * ((x + z) / x).log2() + 0.5 * z * ((x + z) / z).log2() } else { 0.0 }
+        // Where one is missing, its share is 0 times a logarithm and the other's is that of 1. No branch: several dimensions are taken at once.
+        0.5 * x * log2(or_one((x + z) / or_one(x))) + 0.5 * z * log2(or_one((x + z) / or_one(z)))
     }
 
+    #[inline(always)]
     fn slope(&self, x: f64, z: f64) -> f64 {
-        if z > 0.0 { 0.5 * ((x + z) / z).log2() } else { 0.0 }
+        if z > 0.0 { 0.5 * log2((x + z) / z) } else { 0.0 }
     }
 }

@@ -11,6 +11,13 @@ mod hellinger;
 mod hik;
 mod jensen_shannon;
 mod linear;
+mod pairs;
+mod sums;
+
+use multiversion::multiversion;
+use ndarray::{Array2, ArrayView2};
+
+use crate::numeric::elementary::exp;
 
 crate::closed_set! {
     /// The kernels.
@@ -112,9 +119,40 @@ impl Kernel {
             Kernel::Product { width, .. } => (-sum / width).exp(),
         }
     }
+
+    /// k from each sum of its terms, in place; rounded to f32.
+    pub fn of_sums(&self, sums: &mut [f32]) {
+        match *self {
+            Kernel::Additive(_) => {}
+            Kernel::Product { width, .. } => exponentials(sums, -1.0 / width),
+        }
+    }
 }
 
+/// `value = exp(factor · value)`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn exponentials(values: &mut [f32], factor: f64) {
+    for value in values {
+        *value = exp(factor * f64::from(*value)) as f32;
+    }
+}
+
+/// `Σ_d x_d z_d`.
+pub(in crate::bow) fn product(x: &[f32], z: &[f64]) -> f64 {
+    sums::sum(&linear::Product, x, z)
+}
+
+/// `Σ_d x_d z_d` of n rows with m points, n×m.
+pub(in crate::bow) fn products(rows: &[&[f64]], points: &[&[f64]], out: &mut [f64]) {
+    sums::sums(&linear::Product, rows, points, out);
+}
+
+/// Columns of a Gram matrix taken together in f64.
+const COLUMNS: usize = 16;
+
 /// A sum over dimensions, `Σ_d t(x_d, z_d)`, of a symmetric t.
+///
+/// All sums are made from the term and the slope, which should be `#[inline(always)]` and free of branches: then several dimensions are taken at once.
 pub trait Terms: Send + Sync {
     /// t(x, z); 0/0 and 0·log 0 are 0.
     fn term(&self, x: f64, z: f64) -> f64;
@@ -124,48 +162,49 @@ pub trait Terms: Send + Sync {
 
     /// The sum, in eight lanes that are added from left to right.
     fn sum(&self, x: &[f32], z: &[f32]) -> f64 {
-        let mut lanes = [0.0f64; 8];
-        let (x_chunks, x_rest) = x.as_chunks::<8>();
-        let (z_chunks, z_rest) = z.as_chunks::<8>();
-        for (x, z) in x_chunks.iter().zip(z_chunks) {
-            for lane in 0..8 {
-                lanes[lane] += self.term(f64::from(x[lane]), f64::from(z[lane]));
-            }
-        }
-        for (lane, (x, z)) in lanes.iter_mut().zip(x_rest.iter().zip(z_rest)) {
-            *lane += self.term(f64::from(*x), f64::from(*z));
-        }
-        lanes.iter().sum()
+        sums::sum(self, x, z)
     }
 
-    /// The same at a z that is no picture's histogram.
-    fn sum_at(&self, x: &[f32], z: &[f64]) -> f64 {
-        let mut lanes = [0.0f64; 8];
-        let (x_chunks, x_rest) = x.as_chunks::<8>();
-        let (z_chunks, z_rest) = z.as_chunks::<8>();
-        for (x, z) in x_chunks.iter().zip(z_chunks) {
-            for lane in 0..8 {
-                lanes[lane] += self.term(f64::from(x[lane]), z[lane]);
+    /// The sums of n rows with m points, n×m, to the bit those of [`Terms::sum_at`].
+    fn sums(&self, rows: &[&[f32]], points: &[&[f64]], out: &mut [f64]) {
+        sums::sums(self, rows, points, out);
+    }
+
+    /// The sums of all pairs of `rows` (n×D), rounded to f32, n×n; symmetric to the bit.
+    ///
+    /// A kernel whose terms bear it may sum in f32 as `pairs.rs` does: this is for training, where no account has to balance.
+    fn pairs(&self, rows: ArrayView2<'_, f32>) -> Array2<f32> {
+        let rows = rows.as_standard_layout();
+        let rows: Vec<&[f32]> = rows.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
+        pairs::in_blocks(rows.len(), |top, left| {
+            let mut block = vec![0.0; top.len() * left.len()];
+            for (number, points) in rows[left.clone()].chunks(COLUMNS).enumerate() {
+                let points: Vec<Vec<f64>> = points.iter().map(|x| x.iter().copied().map(f64::from).collect()).collect();
+                let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();
+                let mut sums = vec![0.0; top.len() * points.len()];
+                self.sums(&rows[top.clone()], &points, &mut sums);
+                for (block, sums) in block.chunks_exact_mut(left.len()).zip(sums.chunks_exact(points.len())) {
+                    let columns = &mut block[number * COLUMNS..];
+                    columns.iter_mut().zip(sums).for_each(|(to, &sum)| *to = sum as f32);
+                }
             }
-        }
-        for (lane, (x, z)) in lanes.iter_mut().zip(x_rest.iter().zip(z_rest)) {
-            *lane += self.term(f64::from(*x), *z);
-        }
-        lanes.iter().sum()
+            block
+        })
+    }
+
+    /// The sum at a z that is no picture's histogram.
+    fn sum_at(&self, x: &[f32], z: &[f64]) -> f64 {
+        sums::sum(self, x, z)
     }
 
     /// `out_d += factor · ∂t/∂z(x_d, z_d)` for every dimension.
     fn add_slopes(&self, factor: f64, x: &[f32], z: &[f64], out: &mut [f64]) {
-        for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
-            *out += factor * self.slope(f64::from(x), z);
-        }
+        sums::add_slopes(self, factor, x, z, out);
     }
 
     /// `out_d += factor · t(x_d, z_d)` for every dimension.
     fn add_terms(&self, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
-        for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
-            *out += factor * self.term(f64::from(x), f64::from(z));
-        }
+        sums::add_terms(self, factor, x, z, out);
     }
 }
 
