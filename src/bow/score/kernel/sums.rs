@@ -55,18 +55,13 @@ fn tile<const N: usize, const M: usize, T: Terms + ?Sized, X: Copy + Into<f64>, 
     rows: [&[X]; N],
     points: [&[Z]; M],
 ) -> [[f64; M]; N] {
-    let mut lanes = [[[0.0f64; LANES]; M]; N];
     let length = rows.iter().map(|row| row.len()).chain(points.iter().map(|point| point.len())).min().unwrap_or(0);
     let chunks = length / LANES;
-    let whole_rows = rows.map(|row| &row.as_chunks::<LANES>().0[..chunks]);
-    let whole_points = points.map(|point| &point.as_chunks::<LANES>().0[..chunks]);
-    for chunk in 0..chunks {
-        for i in 0..N {
-            for j in 0..M {
-                add(terms, &mut lanes[i][j], &whole_rows[i][chunk], &whole_points[j][chunk]);
-            }
-        }
-    }
+    let mut lanes = in_registers(
+        terms,
+        rows.map(|row| &row.as_chunks::<LANES>().0[..chunks]),
+        points.map(|point| &point.as_chunks::<LANES>().0[..chunks]),
+    );
     for i in 0..N {
         for j in 0..M {
             let rest = rows[i][..length].iter().zip(&points[j][..length]).skip(chunks * LANES);
@@ -76,6 +71,24 @@ fn tile<const N: usize, const M: usize, T: Terms + ?Sized, X: Copy + Into<f64>, 
         }
     }
     lanes.map(|row| row.map(|lanes| lanes.iter().sum()))
+}
+
+/// The lanes of whole chunks, by themselves: lanes that are also looked at one by one would be kept in memory.
+#[inline(always)]
+fn in_registers<const N: usize, const M: usize, T: Terms + ?Sized, X: Copy + Into<f64>, Z: Copy + Into<f64>>(
+    terms: &T,
+    rows: [&[[X; LANES]]; N],
+    points: [&[[Z; LANES]]; M],
+) -> [[[f64; LANES]; M]; N] {
+    let mut lanes = [[[0.0f64; LANES]; M]; N];
+    for chunk in 0..rows[0].len() {
+        for i in 0..N {
+            for j in 0..M {
+                add(terms, &mut lanes[i][j], &rows[i][chunk], &points[j][chunk]);
+            }
+        }
+    }
+    lanes
 }
 
 #[inline(always)]
