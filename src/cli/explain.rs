@@ -282,9 +282,6 @@ fn print(
                 "  of the pixels' sum, no evidence: {:+.6} by way of words that the picture lacks, {:+.6} spread bias\n",
                 ledger.through_empty_dimensions, ledger.spread_bias
             ));
-            if ledger.spread_bias.abs() > (ledger.score - ledger.spread_bias).abs() {
-                text.push_str("  the bias outweighs all evidence: --bias sink keeps it out of the map\n");
-            }
         }
         text.push_str(&explained.evidence.text());
         if let Some(value) = explained.scale {

@@ -56,6 +56,8 @@ pub fn write_png(path: &Path, image: &RgbImage, notes: &[(&str, String)]) -> Res
     let mut encoder = png::Encoder::new(&mut file, image.width(), image.height());
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
+    // As small as the default to 2 % in a third less time; faster back ends give other bytes on other processors.
+    encoder.set_deflate_compression(png::DeflateCompression::Level(3));
     for (keyword, text) in notes {
         encoder.add_text_chunk((*keyword).to_string(), text.clone()).map_err(fail)?;
     }
