@@ -109,7 +109,7 @@ def explaining(program, work):
     for megapixels in MEGAPIXELS:
         height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
         width = round(megapixels * 1e6 / height)
-        picture = shapes(program, work / f"large-{megapixels}", 1, (width, height))[0]
+        picture = shapes(program, work / f"large-{megapixels}", 10, (width, height))[0]
         found = []
         for more in (["--no-heatmap"], []):
             command = [program, "explain", picture, "--model", model, "--category", "circle", "--out", work / "maps", "--quiet", *more]
