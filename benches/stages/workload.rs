@@ -117,10 +117,10 @@ pub fn classifier(words: Array2<f32>, histograms: Array2<f32>, dual: Array2<f64>
     }
 }
 
-/// The scores of every row of `histograms` in all categories, pictures in parallel.
+/// The scores of every row of `histograms` in all categories.
 pub fn scores(model: &BagOfWords, histograms: ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
-    let rows: Vec<&[f32]> = histograms.rows().into_iter().map(|row| row.to_slice().expect("row by row")).collect();
-    rows.into_par_iter().map(|row| model.scores_of([row])).collect()
+    let pictures = histograms.rows().into_iter().map(|row| vec![row.to_slice().expect("row by row")]);
+    model.scores_of_many(&pictures.collect::<Vec<_>>())
 }
 
 /// The whole way forward from a picture's file to its scores.
