@@ -160,8 +160,8 @@ pub fn generate(
 
 fn check(options: &ShapesOptions) -> Result<(), ShapesError> {
     let side = |name, found: u32| match found {
-        64..=4096 => Ok(()),
-        _ => Err(ShapesError::Option { name, allowed: "64 to 4096 pixels", found: found.into() }),
+        64..=8192 => Ok(()),
+        _ => Err(ShapesError::Option { name, allowed: "64 to 8192 pixels", found: found.into() }),
     };
     side("width", options.width)?;
     side("height", options.height)?;
