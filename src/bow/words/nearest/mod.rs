@@ -1,7 +1,7 @@
 //! The k nearest words of many descriptors, exactly.
 //!
 //! The distance is [`squared_distance`] in f32; ties go to the lower word index. Computing it against all K words is slow, so a filter
-//! bounds all distances first, [`bytes`] or [`products`]; only the few words that it can't exclude are measured exactly. The answer is thus
+//! bounds all distances first (`bytes.rs` or `products.rs`); only the few words that it can't exclude are measured exactly. The answer is thus
 //! a function of the definition alone: it does not depend on the filter, which the processor decides on.
 
 mod bytes;
