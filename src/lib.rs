@@ -37,7 +37,7 @@
 //! | [`evaluate`] | average precision, ROC AUC, accuracy; over folds |
 //! | [`export`] | batches: resumable, divisible, the same bytes always |
 //! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
-//! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order; roots on segments |
+//! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order; logarithm and exponential; products of bytes; roots on segments |
 //! | [`progress`], [`timings`] | how long work tells that it is alive, and what its stages took |
 //! | [`figures`] | the paper's figures from the data at hand; above the seam |
 //! | [`config`], [`cli`], [`error`] | the program |

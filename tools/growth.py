@@ -5,7 +5,7 @@
     python3 tools/growth.py --work DIR
 
 Pictures are generated (`bowsight shapes`), so that the measurement needs no data. Each figure is one run of the whole program, on all
-processors; needs a quiet machine, about 20 GiB of memory for the largest sizes and half an hour. Linux only: peak memory is what the kernel reports.
+processors; needs a quiet machine, 4 GiB of memory for the largest sizes and about five minutes. Linux only: peak memory is what the kernel reports.
 """
 
 import argparse

@@ -27,9 +27,9 @@ pub fn picture() -> Vec<u8> {
         return bytes;
     }
     let chelsea = image::open(root.join("data/chelsea.png")).expect("the picture comes along").to_rgb8();
-    let height = (chelsea.height() * SIZE.1).div_ceil(chelsea.height()).max(SIZE.1);
-    let width = (chelsea.width() * height).div_ceil(chelsea.height()).max(SIZE.0);
-    let scaled = resize(&chelsea, width, height, FilterType::Lanczos3);
+    // Wider than 4 : 3, so its height decides.
+    let width = (chelsea.width() * SIZE.1).div_ceil(chelsea.height());
+    let scaled = resize(&chelsea, width, SIZE.1, FilterType::Lanczos3);
     let cut = crop_imm(&scaled, (width - SIZE.0) / 2, 0, SIZE.0, SIZE.1).to_image();
     let mut bytes = Vec::new();
     cut.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).expect("memory takes every byte");

@@ -170,22 +170,7 @@ impl BagOfWords {
         pictures.par_chunks(TOGETHER).flat_map_iter(|pictures| self.scores_of_some(pictures)).collect()
     }
 
-    /// The means of the scores of each picture's looks, itself and its mirror image, each a histogram a channel.
-    fn mean_scores<E>(&self, pictures: Vec<Result<Vec<Vec<Vec<f32>>>, E>>) -> Vec<Result<Vec<f64>, E>> {
-        let looks = pictures.iter().flatten().flatten();
-        let looks: Vec<Vec<&[f32]>> = looks.map(|look| look.iter().map(Vec::as_slice).collect()).collect();
-        let mut scores = self.scores_of_many(&looks).into_iter();
-        let mut mean = |looks: Vec<Vec<Vec<f32>>>| {
-            let mut mean = vec![0.0; self.bias.len()];
-            for scores in scores.by_ref().take(looks.len()) {
-                mean.iter_mut().zip(scores).for_each(|(mean, score)| *mean += score / looks.len() as f64);
-            }
-            mean
-        };
-        pictures.into_iter().map(|looks| looks.map(&mut mean)).collect()
-    }
-
-    /// The same of as many as are worth taking together.
+    /// Those of no more pictures than are worth taking together.
     fn scores_of_some(&self, pictures: &[Vec<&[f32]>]) -> Vec<Vec<f64>> {
         let (support, count) = (self.dual.ncols(), pictures.len());
         // Pictures × support pictures.
@@ -216,6 +201,21 @@ impl BagOfWords {
             self.bias.iter().enumerate().map(|(category, bias)| bias + products[category * count + picture]).collect()
         };
         (0..count).map(score).collect()
+    }
+
+    /// The means of the scores of each picture's looks, itself and its mirror image, each a histogram a channel.
+    fn mean_scores<E>(&self, pictures: Vec<Result<Vec<Vec<Vec<f32>>>, E>>) -> Vec<Result<Vec<f64>, E>> {
+        let looks = pictures.iter().flatten().flatten();
+        let looks: Vec<Vec<&[f32]>> = looks.map(|look| look.iter().map(Vec::as_slice).collect()).collect();
+        let mut scores = self.scores_of_many(&looks).into_iter();
+        let mut mean = |looks: Vec<Vec<Vec<f32>>>| {
+            let mut mean = vec![0.0; self.bias.len()];
+            for scores in scores.by_ref().take(looks.len()) {
+                mean.iter_mut().zip(scores).for_each(|(mean, score)| *mean += score / looks.len() as f64);
+            }
+            mean
+        };
+        pictures.into_iter().map(|looks| looks.map(&mut mean)).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::format::container::{Container, Reader, Values};
 use crate::format::hexadecimal;
 
 /// Changed when a step gives other numbers than before, so that old results are not taken for new ones.
-const GENERATION: &str = "1";
+const GENERATION: &str = "2";
 
 /// A folder of finished steps.
 #[derive(Debug, Clone)]
