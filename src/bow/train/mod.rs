@@ -6,28 +6,24 @@ mod cost;
 mod examples;
 pub mod folds;
 mod histograms;
+mod kernel_machine;
 mod kernels;
 mod sample;
 mod weights;
 
 use ndarray::Array2;
-use rayon::prelude::*;
 
 use super::channel::Encoder;
 use super::config::{Cost, Settings, Twins};
-use super::score::gram::sums;
 use super::words::vocabulary::VocabularyError;
-use super::{BagOfWords, FittedChannel, TrainingRecord};
+use super::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord, Validation};
 use crate::dataset::folds::FoldsError;
 use crate::dataset::{Dataset, DatasetError, Entry};
 use crate::picture::DecodeOptions;
 use crate::progress::Progress;
 use cache::Cache;
-use classifiers::{CategoryFit, fit_category, support_pictures};
-use cost::choose_cost;
 use examples::keep_examples;
-use histograms::{Pool, Splits, encode, encode_pool};
-use kernels::ScaledKernels;
+use histograms::{Part, Rows, Splits, encode};
 use sample::learn_codebooks;
 
 /// Why a training failed.
@@ -178,72 +174,19 @@ pub fn train_with(
 ) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
     data.check(settings)?;
     let data_digest = data.split.digest()?;
-    let pool = Pool::new(data);
 
     let mut records = Vec::new();
     let mut examples = Vec::new();
     let mut encoders = Vec::new();
-    let learnt = learn_codebooks(settings, &data.split, &data_digest, cache, progress)?;
-    for (config, learnt) in settings.channel.iter().zip(learnt) {
+    let vocabularies = learn_codebooks(settings, &data.split, &data_digest, cache, progress)?;
+    for (config, learnt) in settings.channel.iter().zip(vocabularies) {
         encoders.push(Encoder::new(config.clone(), learnt.codebook));
         records.push(learnt.record);
         examples.push(learnt.examples);
     }
-    let (usable, histograms, left_out) = encode_pool(settings, &encoders, &pool, cache, progress);
-    let splits = Splits::new(data, settings.picture.twins, &usable);
-    if splits.fit_final.rows.is_empty() {
-        return Err(TrainError::NoPictures { split: data.split.split.clone(), pictures: data.split.pictures.len() });
-    }
+    let learnt = kernel_machine::learn(&Task { settings, data, encoders: &encoders, cache, progress })?;
 
-    progress.begin("kernels", encoders.len());
-    let sums: Vec<Array2<f32>> = encoders
-        .iter()
-        .zip(&histograms)
-        .map(|(encoder, histograms)| {
-            let sums = sums(encoder.config.kernel.kind.with_width(1.0).terms(), histograms.view());
-            progress.step();
-            sums
-        })
-        .collect();
-    progress.end();
-
-    let (costs, validation) = match (settings.svm.c, &splits.validation) {
-        (Cost::Fixed(c), _) => (vec![c; data.split.categories.len()], None),
-        (Cost::Validate, None) => return Err(data.nothing_to_validate()),
-        (Cost::Validate, Some((fit, validate))) => {
-            let (costs, validation) = choose_cost(settings, &sums, fit, validate, progress)?;
-            (costs, Some(validation))
-        }
-    };
-
-    let categories = &data.split.categories;
-    for (category, name) in categories.iter().enumerate() {
-        let count = |sign: i8| splits.fit_final.labels.iter().filter(|labels| labels[category] == sign).count();
-        if count(1) == 0 || count(-1) == 0 {
-            return Err(TrainError::OneClass {
-                category: name.clone(),
-                split: data.split.split.clone(),
-                positives: count(1),
-                negatives: count(-1),
-            });
-        }
-    }
-    let rows = &splits.fit_final.rows;
-    let kernels = ScaledKernels::new(settings, &sums, &splits.fit_final, progress)?;
-    let matrix = kernels.combine(rows, rows);
-    progress.begin("classifiers", categories.len());
-    let fits: Vec<CategoryFit> = (0..categories.len())
-        .into_par_iter()
-        .map(|category| {
-            let fit = fit_category(settings, matrix.view(), &splits.fit_final.labels, category, costs[category], None);
-            progress.step();
-            fit
-        })
-        .collect();
-    progress.end();
-
-    let part = &splits.fit_final;
-    let support = support_pictures(&fits, part.rows.len());
+    let part = &learnt.part;
     let originals = part.pictures.iter().filter(|picture| !picture.is_mirrored());
     let training = TrainingRecord {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -251,39 +194,95 @@ pub fn train_with(
         data_digest,
         split: data.split.split.clone(),
         pictures: originals.map(|picture| picture.id().to_string()).collect(),
-        left_out: left_out.iter().map(|picture| picture.id.clone()).collect(),
-        categories: categories.clone(),
-        support_pictures: support.iter().map(|&i| part.pictures[i].clone()).collect(),
-        validation,
+        left_out: learnt.left_out.iter().map(|picture| picture.id.clone()).collect(),
+        categories: data.split.categories.clone(),
+        support_pictures: learnt.support.iter().map(|&i| part.pictures[i].clone()).collect(),
+        validation: learnt.validation,
         vocabularies: records,
-        solvers: categories.iter().zip(&fits).map(|(category, fit)| fit.record(category)).collect(),
+        solvers: learnt.solvers,
     };
-    let shape = (categories.len(), support.len());
-    let rows: Vec<usize> = support.iter().map(|&i| part.rows[i]).collect();
     let channels = encoders
         .into_iter()
-        .zip(&histograms)
-        .zip(kernels.channels)
+        .zip(learnt.channels)
         .zip(examples)
-        .map(|(((encoder, histograms), kernel), examples)| {
-            let histograms = histograms.select(ndarray::Axis(0), &rows);
+        .map(|((encoder, LearntChannel { histograms, width, scale, beta }), examples)| {
             let examples = keep_examples(settings, &data.split, &training.pictures, &encoder, examples);
-            let channel = FittedChannel::new(encoder, histograms, kernel.width, kernel.scale, kernel.beta);
+            let channel = FittedChannel::new(encoder, histograms, width, scale, beta);
             FittedChannel { examples: Some(examples), ..channel }
         })
         .collect();
+    let shape = (training.categories.len(), learnt.support.len());
     let model = BagOfWords {
         settings: settings.clone(),
         training,
         channels,
-        dual: Array2::from_shape_fn(shape, |(category, i)| fits[category].solution.dual[support[i]]),
-        bias: fits.iter().map(|fit| fit.solution.bias).collect(),
-        train_scores: Array2::from_shape_fn(shape, |(category, i)| {
-            fits[category].solution.score(matrix.row(support[i]))
-        }),
-        labels: Array2::from_shape_fn(shape, |(category, i)| part.labels[support[i]][category]),
+        dual: learnt.dual,
+        bias: learnt.bias,
+        train_scores: learnt.train_scores,
+        labels: Array2::from_shape_fn(shape, |(category, i)| part.labels[learnt.support[i]][category]),
     };
-    Ok((model, left_out))
+    Ok((model, learnt.left_out))
+}
+
+/// What is learnt from, once there are vocabularies.
+struct Task<'a> {
+    settings: &'a Settings,
+    data: &'a TrainingData,
+    encoders: &'a [Encoder],
+    cache: Option<&'a Cache>,
+    progress: &'a dyn Progress,
+}
+
+/// What is learnt, whichever way.
+struct Learnt {
+    /// The pictures that it is learnt from.
+    part: Part,
+    left_out: Vec<LeftOut>,
+    validation: Option<Validation>,
+    solvers: Vec<SolverRecord>,
+    channels: Vec<LearntChannel>,
+    /// The support pictures among the part's.
+    support: Vec<usize>,
+    /// Categories × support pictures.
+    dual: Array2<f64>,
+    /// The same.
+    train_scores: Array2<f64>,
+    /// A category each.
+    bias: Vec<f64>,
+}
+
+struct LearntChannel {
+    /// The support pictures', row by row.
+    histograms: Array2<f32>,
+    width: f64,
+    scale: f64,
+    beta: f64,
+}
+
+impl Task<'_> {
+    /// The usable pictures by split.
+    fn splits(&self, usable: &Rows) -> Result<Splits, TrainError> {
+        let (data, split) = (self.data, &self.data.split);
+        let splits = Splits::new(data, self.settings.picture.twins, usable);
+        if splits.fit_final.rows.is_empty() {
+            return Err(TrainError::NoPictures { split: split.split.clone(), pictures: split.pictures.len() });
+        }
+        Ok(splits)
+    }
+
+    /// Makes sure that unusable pictures have left every category positives and negatives.
+    fn require_both_signs(&self, part: &Part) -> Result<(), TrainError> {
+        let split = &self.data.split;
+        for (category, name) in split.categories.iter().enumerate() {
+            let count = |sign: i8| part.labels.iter().filter(|labels| labels[category] == sign).count();
+            let (positives, negatives) = (count(1), count(-1));
+            if positives == 0 || negatives == 0 {
+                let (category, split) = (name.clone(), split.split.clone());
+                return Err(TrainError::OneClass { category, split, positives, negatives });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Scores of a data set's pictures in every category, or why a picture has none. Histograms are kept in the `cache`, which is why this is not

@@ -1,0 +1,78 @@
+//! Training on a Gram matrix: the kernels of all pairs of pictures, C, one SVM a category. Memory grows with the square of the number of pictures.
+
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+
+use super::classifiers::{CategoryFit, fit_category, support_pictures};
+use super::cost::choose_cost;
+use super::histograms::{Pool, encode_pool};
+use super::kernels::ScaledKernels;
+use super::{Learnt, LearntChannel, Task, TrainError};
+use crate::bow::config::Cost;
+use crate::bow::score::gram::sums;
+
+pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
+    let Task { settings, data, encoders, cache, progress } = *task;
+    let (usable, histograms, left_out) = encode_pool(settings, encoders, &Pool::new(data), cache, progress);
+    let splits = task.splits(&usable)?;
+
+    progress.begin("kernels", encoders.len());
+    let sums: Vec<Array2<f32>> = encoders
+        .iter()
+        .zip(&histograms)
+        .map(|(encoder, histograms)| {
+            let sums = sums(encoder.config.kernel.kind.with_width(1.0).terms(), histograms.view());
+            progress.step();
+            sums
+        })
+        .collect();
+    progress.end();
+
+    let categories = &data.split.categories;
+    let (costs, validation) = match (settings.svm.c, &splits.validation) {
+        (Cost::Fixed(c), _) => (vec![c; categories.len()], None),
+        (Cost::Validate, None) => return Err(data.nothing_to_validate()),
+        (Cost::Validate, Some((fit, validate))) => {
+            let (costs, validation) = choose_cost(settings, &sums, fit, validate, progress)?;
+            (costs, Some(validation))
+        }
+    };
+
+    let part = splits.fit_final;
+    task.require_both_signs(&part)?;
+    let kernels = ScaledKernels::new(settings, &sums, &part, progress)?;
+    let matrix = kernels.combine(&part.rows, &part.rows);
+    progress.begin("classifiers", categories.len());
+    let fits: Vec<CategoryFit> = (0..categories.len())
+        .into_par_iter()
+        .map(|category| {
+            let fit = fit_category(settings, matrix.view(), &part.labels, category, costs[category], None);
+            progress.step();
+            fit
+        })
+        .collect();
+    progress.end();
+
+    let support = support_pictures(&fits, part.rows.len());
+    let shape = (categories.len(), support.len());
+    let rows: Vec<usize> = support.iter().map(|&i| part.rows[i]).collect();
+    let channels = histograms.iter().zip(&kernels.channels).map(|(histograms, kernel)| LearntChannel {
+        histograms: histograms.select(Axis(0), &rows),
+        width: kernel.width,
+        scale: kernel.scale,
+        beta: kernel.beta,
+    });
+    Ok(Learnt {
+        left_out,
+        validation,
+        solvers: categories.iter().zip(&fits).map(|(category, fit)| fit.record(category)).collect(),
+        channels: channels.collect(),
+        dual: Array2::from_shape_fn(shape, |(category, i)| fits[category].solution.dual[support[i]]),
+        train_scores: Array2::from_shape_fn(shape, |(category, i)| {
+            fits[category].solution.score(matrix.row(support[i]))
+        }),
+        bias: fits.iter().map(|fit| fit.solution.bias).collect(),
+        support,
+        part,
+    })
+}
