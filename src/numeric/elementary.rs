@@ -46,6 +46,30 @@ pub fn exp(x: f64) -> f64 {
     series * f64::from_bits(rounded.to_bits().wrapping_add(1023) << 52)
 }
 
+/// cos and sin of 2π t, |t| < 2⁵⁰; absolute error below 10⁻¹⁵ where t is exact.
+///
+/// With the quarter q next to t and `a = 2π (t − q/4)`, |a| ≤ π/4: both series to a¹⁷, which leaves less than 10⁻¹⁷, turned by q quarters.
+#[inline(always)]
+pub fn cosine_and_sine(turns: f64) -> (f64, f64) {
+    /// 1.5·2⁵²: what is added to it is rounded to an integer, which the low bits then hold.
+    const ROUND: f64 = 1.5 * (1u64 << 52) as f64;
+    let rounded = 4.0 * turns + ROUND;
+    let a = (turns - 0.25 * (rounded - ROUND)) * std::f64::consts::TAU;
+    let square = a * a;
+    let (mut cosine, mut sine) = (1.0, 1.0);
+    for n in [16.0, 14.0, 12.0, 10.0, 8.0, 6.0, 4.0, 2.0] {
+        cosine = 1.0 - cosine * (square * (1.0 / (n * (n - 1.0))));
+        sine = 1.0 - sine * (square * (1.0 / (n * (n + 1.0))));
+    }
+    let sine = sine * a;
+    let quarter = rounded.to_bits();
+    let (cosine, sine) = if quarter & 1 == 0 { (cosine, sine) } else { (sine, cosine) };
+    // cos is negative in the second and third quarter, sin in the third and fourth.
+    let cosine_sign = ((quarter.wrapping_add(1)) >> 1 & 1) << 63;
+    let sine_sign = (quarter >> 1 & 1) << 63;
+    (f64::from_bits(cosine.to_bits() ^ cosine_sign), f64::from_bits(sine.to_bits() ^ sine_sign))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +107,20 @@ mod tests {
         }
         assert_eq!(exp(0.0), 1.0);
         assert_eq!(exp(-1e9), exp(-700.0));
+    }
+
+    #[test]
+    fn cosines_and_sines_are_those_of_the_library() {
+        let mut random = crate::numeric::random::stream(3, "cosine and sine");
+        let mut worst = 0.0f64;
+        for i in 0..200_000 {
+            // Eighths and quarters themselves, and everything up to the angles that feature maps have.
+            let turns = if i < 400 { f64::from(i - 200) / 8.0 } else { (random.random::<f64>() - 0.5) * 64.0 };
+            let (cosine, sine) = cosine_and_sine(turns);
+            // The library's argument is rounded too, by up to 2π·32·2⁻⁵³: of the whole turns nothing is left to round.
+            let part = (turns - turns.round()) * std::f64::consts::TAU;
+            worst = worst.max((cosine - part.cos()).abs()).max((sine - part.sin()).abs());
+        }
+        assert!(worst < 1e-15, "{worst:e}");
     }
 }

@@ -3,8 +3,13 @@
 //! Forward `f(x) = b + Σ_i a_i Σ_u (β_u/s_u) k_u(x_i, x)` by a [`kernel`] and dual coefficients that [`svm`] learns on a [`gram`] matrix; back
 //! [`Decision::decompose`] splits the score over the dimensions: [`exact`] where the kernel is a sum over them, [`shapley`] where it is a product,
 //! or by a [`taylor`] expansion about a root.
+//!
+//! For very many training pictures, `f(x) = b + Σ w·ψ(x)` with an explicit [`feature_map`] ψ and weights that [`coordinate_descent`] learns; there
+//! and back are both in [`feature_map::Weights`].
 
+pub mod coordinate_descent;
 pub mod exact;
+pub mod feature_map;
 pub mod gram;
 pub mod kernel;
 pub mod shapley;
@@ -50,6 +55,8 @@ pub struct Channel<'a> {
     pub train: &'a [f32],
     /// The picture's histogram, D_u.
     pub histogram: &'a [f32],
+    /// What each dimension adds, where the classifier is linear in a feature map: then there are no support vectors.
+    pub mapped: Option<Vec<f64>>,
 }
 
 impl Channel<'_> {
@@ -130,6 +137,9 @@ impl Decision<'_> {
             .channels
             .iter()
             .map(|channel| {
+                if let Some(shares) = &channel.mapped {
+                    return shares.iter().map(|value| value + share).collect();
+                }
                 let mut relevance = match channel.kernel {
                     Kernel::Additive(terms) => exact::shares(channel, terms, &self.dual),
                     Kernel::Product { distance, width } => shapley::shares(channel, distance, width, &self.dual),
@@ -184,7 +194,7 @@ mod tests {
             let (factor, bias) = (0.37, -1.25);
             let value: f64 = dual.iter().zip(train.chunks(14)).map(|(a, row)| a * kernel.value(row, &x)).sum();
             let constant = bias + if kind.has_width() { factor * dual.iter().sum::<f64>() } else { 0.0 };
-            let part = || Channel { kernel, factor, train: &train, histogram: &x };
+            let part = || Channel { kernel, factor, train: &train, histogram: &x, mapped: None };
             let decompose = |channels: Vec<Channel<'_>>, mode: BiasMode| {
                 let decision = Decision { channels, dual: dual.clone(), bias, train_scores: Vec::new() };
                 decision.decompose(Decomposition::Auto, Roots::Nearest, 0, mode).unwrap()

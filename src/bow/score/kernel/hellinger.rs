@@ -1,6 +1,7 @@
 //! The Hellinger (Bhattacharyya) kernel `k(x, z) = Σ_d √(x_d z_d)`.
 
 use super::Terms;
+use crate::bow::score::feature_map::FeatureMap;
 
 pub(super) struct RootOfProduct;
 
@@ -13,5 +14,9 @@ impl Terms for RootOfProduct {
     #[inline(always)]
     fn slope(&self, x: f64, z: f64) -> f64 {
         if z > 0.0 { 0.5 * (x / z).sqrt() } else { 0.0 }
+    }
+
+    fn feature_map(&self, _order: usize) -> Option<FeatureMap> {
+        Some(FeatureMap::root())
     }
 }

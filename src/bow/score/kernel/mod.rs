@@ -17,6 +17,7 @@ mod sums;
 use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2};
 
+use super::feature_map::FeatureMap;
 use crate::numeric::elementary::exp;
 
 crate::closed_set! {
@@ -75,6 +76,14 @@ impl KernelKind {
             | KernelKind::JensenShannon
             | KernelKind::Chi2
             | KernelKind::Gaussian => true,
+        }
+    }
+
+    /// The explicit map of the kernel's dimensions of order n, where it has one ([`Terms::feature_map`]).
+    pub fn feature_map(self, order: usize) -> Option<FeatureMap> {
+        match self.with_width(1.0) {
+            Kernel::Additive(terms) => terms.feature_map(order),
+            Kernel::Product { .. } => None,
         }
     }
 
@@ -159,6 +168,11 @@ pub trait Terms: Send + Sync {
 
     /// ∂t/∂z, one-sided where t has an edge. Where it grows beyond all bounds, it is 0 as the term is.
     fn slope(&self, x: f64, z: f64) -> f64;
+
+    /// A map ψ with `Σ_j ψ_j(x) ψ_j(z) ≈ t(x, z)`, the nearer the larger the order; exact maps know no order. None where no map is known.
+    fn feature_map(&self, _order: usize) -> Option<FeatureMap> {
+        None
+    }
 
     /// The sum, in eight lanes that are added from left to right.
     fn sum(&self, x: &[f32], z: &[f32]) -> f64 {
