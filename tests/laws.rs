@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 use bowsight::bow::channel::{Encoded, Encoder};
-use bowsight::bow::config::{ChannelConfig, Configuration, DescriptorConfig, ExplainConfig, Settings, Twins};
+use bowsight::bow::config::{ChannelConfig, Configuration, DescriptorConfig, ExplainConfig, Settings, Solver, Twins};
 use bowsight::bow::features::dense_sift::Orientation;
 use bowsight::bow::features::planes::Planes;
 use bowsight::bow::features::quantiles::Region;
 use bowsight::bow::features::{self, Family};
+use bowsight::bow::model_file;
+use bowsight::bow::score::feature_map::Weights;
 use bowsight::bow::score::kernel::{Kernel, KernelKind};
 use bowsight::bow::score::svm::Report;
 use bowsight::bow::score::{Decomposition, Roots};
@@ -325,8 +327,78 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
     })
 }
 
+/// The same model with linear classifiers of random weights instead of support pictures, where its kernels have feature maps.
+fn linear(model: BagOfWords, order: usize, seed: u64) -> Option<BagOfWords> {
+    let mut random = stream(seed, "linear");
+    let mut configuration = (*model.settings).clone();
+    configuration.svm.solver = Solver::Linear;
+    configuration.svm.map_order = order;
+    let settings = configuration.check().ok()?;
+    let channels = model.channels.into_iter().map(|channel| {
+        let map = channel.encoder.config.kernel.kind.feature_map(order).unwrap();
+        let dimensions = channel.encoder.config.dimensions();
+        let columns = map.width() * dimensions;
+        let values = Array2::from_shape_fn((CATEGORIES, columns), |_| random.random::<f64>() - 0.5);
+        let weights = Some(Weights::new(map, values));
+        let nothing = Array2::zeros((0, dimensions));
+        let (width, scale, beta) = (channel.kernel_width, channel.kernel_scale, channel.beta);
+        let mut fitted = FittedChannel::new(channel.encoder, nothing, width, scale, beta);
+        fitted.weights = weights;
+        fitted
+    });
+    let channels = channels.collect();
+    let training = TrainingRecord { support_pictures: Vec::new(), ..model.training };
+    let (dual, train_scores) = (Array2::zeros((CATEGORIES, 0)), Array2::zeros((CATEGORIES, 0)));
+    let labels = Array2::zeros((CATEGORIES, 0));
+    Some(BagOfWords { settings, training, channels, dual, train_scores, labels, bias: model.bias })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Linear classifiers: the score is the formula's, conserved in every bias mode and against another category, and a word's maps add up.
+    #[test]
+    fn linear_classifiers_are_conserved(recipe in any_recipe(), order in 0usize..4, category in 0..CATEGORIES, other in 0..CATEGORIES) {
+        let (model, picture) = recipe.make();
+        let model = linear(model, order, recipe.seed);
+        prop_assume!(model.is_some());
+        let model = model.unwrap();
+        let seen = model.look(&picture, false).unwrap();
+        let against = (other != category).then_some(other);
+        let mut expected = model.bias[category] - against.map_or(0.0, |other| model.bias[other]);
+        let mut split = Vec::new();
+        for (channel, encoded) in model.channels.iter().zip(encoded(&model, &picture)) {
+            let weights = channel.weights.as_ref().unwrap();
+            let (map, dimensions) = (weights.map(), encoded.histogram.len());
+            let mut features = vec![0.0f64; map.width() * dimensions];
+            map.map(&encoded.histogram, 1.0, &mut features);
+            for d in 0..dimensions {
+                let weight = |place| weights.values()[(category, place)] - against.map_or(0.0, |other| weights.values()[(other, place)]);
+                let share: f64 = (0..map.width()).map(|j| weight(j * dimensions + d) * features[j * dimensions + d]).sum();
+                expected += share;
+                split.push(share);
+            }
+        }
+        for &bias in BiasMode::ALL {
+            let question = Query { against, bias, ..query(category) };
+            let explanation = seen.explain(&question).unwrap();
+            prop_assert!((explanation.score - expected).abs() < 1e-9 * expected.abs().max(1.0));
+            let ledger = &explanation.ledger;
+            let total = explanation.relevance.sum() + ledger.bias_sink + ledger.no_features;
+            prop_assert!((total - explanation.score).abs() <= TOLERANCE * expected.abs().max(1.0));
+            prop_assert!(seen.contributions(&question).is_empty() && !model.has_support());
+            let words = seen.split(&question).unwrap().words();
+            let b = if bias == BiasMode::Sink { model.bias[category] - against.map_or(0.0, |other| model.bias[other]) } else { 0.0 };
+            prop_assert!((words.iter().map(|word| word.relevance).sum::<f64>() + b - explanation.score).abs() < 1e-9);
+        }
+        // On disk and back.
+        let mut bytes = Vec::new();
+        model_file::to_container(&model).unwrap().write_to(&mut bytes).unwrap();
+        let explained = explain(&model, &picture, query(category));
+        let loaded = model_file::from_bytes(&bytes).unwrap();
+        let again = explain(&loaded, &picture, query(category));
+        prop_assert_eq!((again.score.to_bits(), again.relevance), (explained.score.to_bits(), explained.relevance));
+    }
 
     /// f = Σ pixels + what the ledger names, in every bias mode and against another category.
     #[test]

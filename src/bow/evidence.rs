@@ -76,6 +76,11 @@ pub struct PartMap {
 }
 
 impl BagOfWords {
+    /// Whether training pictures speak in its scores: of linear classifiers only weights are left.
+    pub fn has_support(&self) -> bool {
+        self.channels.iter().all(|channel| channel.weights.is_none())
+    }
+
     /// Whether every kernel is a sum over dimensions, so that single training pictures' contributions have maps.
     pub fn is_additive(&self) -> bool {
         self.channels.iter().all(|channel| matches!(channel.kernel, Kernel::Additive(_)))

@@ -36,6 +36,7 @@ use channel::{Encoded, Encoder, Features};
 use config::{Settings, Twins};
 use features::support;
 pub use record::{GridPoint, MixtureRecord, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
+use score::feature_map::Weights;
 use score::kernel::Kernel;
 use score::{Decision, Decomposed};
 use twins::Both;
@@ -80,6 +81,8 @@ pub struct FittedChannel {
     pub beta: f64,
     /// Where examples of its words lie, where the model knows.
     pub examples: Option<WordExamples>,
+    /// What its linear classifiers weigh, where the model is no kernel machine: then there are no support pictures.
+    pub weights: Option<Weights>,
 }
 
 impl FittedChannel {
@@ -89,7 +92,7 @@ impl FittedChannel {
         // Fisher vectors are long: no copy where none is needed.
         let histograms =
             if histograms.is_standard_layout() { histograms } else { histograms.as_standard_layout().into_owned() };
-        Self { encoder, histograms, kernel, kernel_width, kernel_scale, beta, examples: None }
+        Self { encoder, histograms, kernel, kernel_width, kernel_scale, beta, examples: None, weights: None }
     }
 
     /// Kernel inputs of the pictures that are a support vector of any category, n×D.
@@ -200,7 +203,14 @@ impl BagOfWords {
         let score = |picture: usize| {
             self.bias.iter().enumerate().map(|(category, bias)| bias + products[category * count + picture]).collect()
         };
-        (0..count).map(score).collect()
+        let mut scores: Vec<Vec<f64>> = (0..count).map(score).collect();
+        for (number, channel) in self.channels.iter().enumerate() {
+            let Some(weights) = &channel.weights else { continue };
+            for (scores, of) in scores.iter_mut().zip(pictures) {
+                scores.iter_mut().zip(weights.scores(of[number])).for_each(|(score, own)| *score += own);
+            }
+        }
+        scores
     }
 
     /// The means of the scores of each picture's looks, itself and its mirror image, each a histogram a channel.
@@ -338,6 +348,10 @@ impl Seen<'_> {
                     factor: channel.factor(),
                     train: channel.rows(),
                     histogram: &encoded.histogram,
+                    mapped: channel
+                        .weights
+                        .as_ref()
+                        .map(|weights| weights.shares(&encoded.histogram, query.category, query.against)),
                 })
                 .collect(),
             dual: difference(&model.dual),

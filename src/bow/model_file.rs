@@ -7,7 +7,8 @@ use ndarray::Array2;
 
 use super::channel::Encoder;
 use super::codebook_file;
-use super::config::{ConfigError, Configuration};
+use super::config::{ConfigError, Configuration, Settings, Solver};
+use super::score::feature_map::{FeatureMap, Weights};
 use super::words::examples::{EXAMPLES, PATCH, WordExamples};
 use super::{BagOfWords, FittedChannel, TrainingRecord};
 use crate::format::atomic::WriteError;
@@ -85,6 +86,14 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
         }
         container.insert(name("kernel_scale"), &[1], Values::F64(vec![channel.kernel_scale]));
         container.insert(name("beta"), &[1], Values::F64(vec![channel.beta]));
+        if let Some(weights) = &channel.weights {
+            let map = weights.map();
+            let shape = [weights.values().nrows(), map.width(), weights.dimensions()];
+            container.insert(name("weights"), &shape, Values::F64(weights.values().iter().copied().collect()));
+            container.insert(name("map_power"), &[1], Values::F64(vec![map.power()]));
+            container.insert(name("map_interval"), &[1], Values::F64(vec![map.interval()]));
+            container.insert(name("map_amplitudes"), &[map.amplitudes().len()], Values::F64(map.amplitudes().to_vec()));
+        }
         if let Some(examples) = &channel.examples {
             let shape = [examples.places.len(), EXAMPLES, 5];
             container.insert(name("word_examples"), &shape, Values::I32(examples.to_numbers()));
@@ -178,6 +187,9 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
     let labels = Array2::from_shape_vec((categories, pictures), reader.i8s("labels", &[categories, pictures])?)
         .map_err(|error| mismatch("labels", "a matrix", error))?;
     check_dual(&training, &dual, &labels)?;
+    if settings.svm.solver == Solver::Linear && pictures > 0 {
+        return Err(mismatch("number of support pictures of linear classifiers", 0, pictures));
+    }
     let mut channels = Vec::with_capacity(settings.channel.len());
     for (u, config) in settings.channel.iter().enumerate() {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
@@ -199,13 +211,42 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
         let encoder = Encoder::new(config.clone(), codebook);
         let examples = read_examples(&reader, u, config.vocabulary.words, training.pictures.len())?;
         let channel = FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta);
-        channels.push(FittedChannel { examples, ..channel });
+        let weights = match settings.svm.solver {
+            Solver::Smo => None,
+            Solver::Linear => Some(read_weights(&reader, u, &settings, categories)?),
+        };
+        channels.push(FittedChannel { examples, weights, ..channel });
     }
     let total: f64 = channels.iter().map(|channel| channel.beta).sum();
     if (total - 1.0).abs() > 1e-9 {
         return Err(mismatch("sum of the channels' \"beta\"", 1, total));
     }
     Ok(BagOfWords { settings, training, channels, dual, bias, train_scores, labels })
+}
+
+/// The weights of linear classifiers, and the map of their features.
+fn read_weights(
+    reader: &Reader<'_>,
+    u: usize,
+    settings: &Settings,
+    categories: usize,
+) -> Result<Weights, ModelFileError> {
+    let name = |tensor: &str| format!("channels.{u}.{tensor}");
+    let config = &settings.channel[u];
+    let Some(usual) = config.kernel.kind.feature_map(settings.svm.map_order) else {
+        return Err(mismatch(name("map_power"), "of a kernel with a feature map", config.kernel.kind));
+    };
+    // Amplitudes and interval are the file's; what may be negative and how many there are is the kernel's.
+    let amplitudes = reader.finite_f64s(&name("map_amplitudes"), &[usual.amplitudes().len()])?;
+    let interval = reader.finite_f64s(&name("map_interval"), &[1])?[0];
+    let power = reader.finite_f64s(&name("map_power"), &[1])?[0];
+    let map = FeatureMap::from_parts(power, interval, amplitudes).filter(|_| power == usual.power());
+    let map = map.ok_or_else(|| mismatch(name("map_power"), usual.power(), power))?;
+    let (width, dimensions) = (map.width(), config.dimensions());
+    let values = reader.finite_f64s(&name("weights"), &[categories, width, dimensions])?;
+    let values = Array2::from_shape_vec((categories, width * dimensions), values)
+        .map_err(|error| mismatch(name("weights"), "a matrix", error))?;
+    Ok(Weights::new(map, values))
 }
 
 /// The words' examples, which older models don't have.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::bow::config::{ChannelWeights, ClassWeight, ExplainConfig, Settings};
+use crate::bow::config::{ChannelWeights, ClassWeight, ExplainConfig, Settings, Solver};
 use crate::bow::features::dense_sift::{Orientation, Window};
 use crate::bow::features::planes::Planes;
 use crate::bow::features::quantiles::Region;
@@ -269,6 +269,13 @@ pub(crate) struct Configuring {
     /// Keep the pixels of the words' example patches in the model, so that they can be shown without the data
     #[arg(long)]
     pub store_patches: bool,
+    #[arg(
+        help = format!("What is learnt: kernel machines (smo), or for very many pictures linear ones on feature maps (linear): {}", Solver::names()),
+        long, value_name = "KIND")]
+    pub solver: Option<String>,
+    /// Order n of the feature maps: a dimension becomes 2n + 1 features (--solver linear) [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub map_order: Option<i64>,
     /// C of the SVM: a number, or "validate"
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub c: Option<String>,
@@ -314,6 +321,7 @@ impl Configuring {
         text("channel.descriptor.zero", &self.zero);
         text("channel.descriptor.window", &self.window);
         text("combination.weights", &self.weights);
+        text("svm.solver", &self.solver);
         text("svm.class_weight", &self.class_weight);
         text("picture.twins", &self.twins);
         if let Some(c) = &self.c {
@@ -321,6 +329,9 @@ impl Configuring {
                 Ok(number) => draft.set("svm.c", number),
                 Err(_) => draft.set("svm.c", c.clone()),
             }
+        }
+        if let Some(order) = self.map_order {
+            draft.set("svm.map_order", order);
         }
         if let Some(sizes) = &self.sizes {
             draft.set("channel.descriptor.sizes", sizes.clone());

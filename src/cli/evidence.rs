@@ -122,6 +122,13 @@ impl Evidence {
                 "\"--neighbours\" and \"--words\" speak of one look at a picture, and this model's scores are means over mirror twins",
             ));
         }
+        if self.neighbours.is_some() && !model.has_support() {
+            return Err(Error::Usage {
+                message: "\"--neighbours\" needs the training pictures' coefficients, and of this model's linear classifiers only weights are left"
+                    .to_string(),
+                hint: Some("a model trained with --solver smo; --words works with this one".to_string()),
+            });
+        }
         if self.neighbours.is_some() && draw && self.data.is_none() {
             return Err(Error::Usage {
                 message: "the contact sheet of \"--neighbours\" needs the training pictures".to_string(),

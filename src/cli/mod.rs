@@ -58,7 +58,7 @@ enum Command {
     /// Average precision of a classifier on labelled pictures
     Evaluate(evaluate::Arguments),
     /// Average precision and its spread by training and testing in folds
-    CrossValidate(cross_validate::Arguments),
+    CrossValidate(Box<cross_validate::Arguments>),
     /// Scores of pictures in every category
     Predict(predict::Arguments),
     /// Explain scores on the pixels of single pictures

@@ -11,6 +11,7 @@ use super::Outcome;
 use super::arguments::{decode_options, load};
 use super::report::{Reporter, table};
 use crate::bow::BagOfWords;
+use crate::bow::score::feature_map::{FeatureMap, Weights};
 use crate::bow::words::codebook::Codebook;
 use crate::config::to_toml;
 use crate::dataset::{Dataset, Layout};
@@ -78,12 +79,16 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
 fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome, Error> {
     let training = &model.training;
     let mut text = format!(
-        "{}\ntrained by bowsight {} on {} pictures of \"{}\" ({} of them support vectors), seed {}\n",
+        "{}\ntrained by bowsight {} on {} pictures of \"{}\"{}, seed {}\n",
         path.display(),
         training.version,
         model.training_pictures(),
         training.split,
-        training.support_pictures.len(),
+        if model.has_support() {
+            format!(" ({} of them support vectors)", training.support_pictures.len())
+        } else {
+            String::new()
+        },
         training.seed
     );
     text.push_str(&format!("data: sha256 {}\n\n", training.data_digest));
@@ -117,8 +122,12 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
                 mixture.mean_log_likelihood
             )
         });
+        let map = channel
+            .weights
+            .as_ref()
+            .map_or_else(String::new, |weights| format!("; linear in {} features a dimension", weights.map().width()));
         text.push_str(&format!(
-            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}{mixture}; {} dimensions; kernel {}, width {:.4e}, scale {:.4e}, weight {:.3}\n",
+            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}{mixture}; {} dimensions; kernel {}, width {:.4e}, scale {:.4e}, weight {:.3}{map}\n",
             channel.encoder.config.vocabulary.words,
             record.sample,
             record.iterations,
@@ -177,6 +186,11 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
             }
         };
         write_npy(&out.join(format!("channels.{u}.histograms.npy")), channel.histograms())?;
+        if let Some(weights) = &channel.weights {
+            write_npy(&tensor("weights"), weights.values())?;
+            write_npy(&tensor("map_amplitudes"), &column(weights.map().amplitudes().to_vec()))?;
+        }
+        let map = channel.weights.as_ref().map(Weights::map);
         write_json(
             &out.join(format!("channels.{u}.json")),
             &serde_json::json!({
@@ -184,6 +198,8 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
                 "kernel_scale": channel.kernel_scale,
                 "beta": channel.beta,
                 "soft_variance": soft_variance,
+                "map_power": map.map(FeatureMap::power),
+                "map_interval": map.map(FeatureMap::interval),
             }),
         )?;
     }

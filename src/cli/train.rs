@@ -22,6 +22,7 @@ use crate::format::atomic::{self, AtomicFile, WriteError};
   bowsight train --data VOC2012 --split trainval --model voc.bowsight
   bowsight train --data pictures/ --model mine.bowsight --mapping rank --c 10
   bowsight train --data VOC2012 --split trainval --model paper.bowsight --preset paper-voc --cache cache
+  bowsight train --data flickr/ --model many.bowsight --solver linear --kernel additive-chi2 --cache cache
   bowsight train --print-config > settings.toml
   bowsight train --config settings.toml --data list.csv --split train --model mine.bowsight
 
@@ -181,14 +182,18 @@ fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Re
         ));
     }
     text.push_str(&format!(
-        "{} pictures, {} of them support vectors → {}\n",
+        "{} pictures{} → {}\n",
         model.training_pictures(),
-        training.support_pictures.len(),
+        if model.has_support() {
+            format!(", {} of them support vectors", training.support_pictures.len())
+        } else {
+            String::new()
+        },
         path.display()
     ));
     for solver in training.solvers.iter().filter(|solver| !solver.report.converged) {
         reporter.note(&format!(
-            "warning: the solver of \"{}\" stopped at its step limit with a KKT violation of {:.1e}",
+            "warning: the solver of \"{}\" stopped at its limit with a KKT violation of {:.1e}",
             solver.category, solver.report.kkt_violation
         ));
     }

@@ -113,7 +113,7 @@ impl Plane {
     fn decision<'a>(&'a self, x: &'a [f32]) -> Decision<'a> {
         let kernel = KernelKind::Gaussian.with_width(WIDTH);
         Decision {
-            channels: vec![Channel { kernel, factor: 1.0, train: &self.points, histogram: x }],
+            channels: vec![Channel { kernel, factor: 1.0, train: &self.points, histogram: x, mapped: None }],
             dual: self.solution.dual.clone(),
             bias: self.solution.bias,
             train_scores: self.scores.clone(),

@@ -196,6 +196,19 @@ fn training_pictures_and_words_are_listed_and_shown() {
     assert!(printed.contains("training pictures that speak") && printed.contains("the score: their sum"), "{printed}");
     let errors = fail(2, &[&base[..], &["--neighbours", "1"]].concat());
     assert!(errors.contains("needs the training pictures") && errors.contains("hint: --data"), "{errors}");
+    // Of linear classifiers only weights are left: words have maps, training pictures don't.
+    let linear =
+        ["explain", text(&one), "--model", text(linear_model()), "--category", "circle", "--out", text(folder.path())];
+    let errors = fail(2, &[&linear[..], &["--neighbours", "1", "--no-heatmap"]].concat());
+    assert!(errors.contains("only weights are left") && errors.contains("hint: "), "{errors}");
+    let found = json(&succeed(&[&linear[..], &["--words", "3", "--format", "json"]].concat()));
+    let (words, ledger) = (&found["explanations"][0]["evidence"]["words"], &found["explanations"][0]["ledger"]);
+    let total = sum(&words["words"], "relevance") + words["rest"].as_f64().unwrap();
+    assert!((total - ledger["score"].as_f64().unwrap()).abs() < 1e-10);
+    let errors = fail(2, &[&linear[..], &["--decomposition", "taylor"]].concat());
+    assert!(errors.contains("\"explain.decomposition\" must be \"auto\""), "{errors}");
+    let errors = fail(2, &["train", "--print-config", "--solver", "linear", "--kernel", "chi2"]);
+    assert!(errors.contains("one with a feature map"), "{errors}");
     let errors = fail(2, &[&base[..], &["--words", "0"]].concat());
     assert!(errors.contains("at least 1, got 0"), "{errors}");
     let errors = fail(2, &[&base[..], &["--words", "1", "--tiles", "40/20"]].concat());

@@ -47,9 +47,11 @@ fn the_harness_survives_mutations_of_real_files() {
     let config = succeed(&["train", "--print-config"]).into_bytes();
     let list = b"path,category,difficult,split\na.png,cat;dog,,train\n\"b, c.png\",,cat,test\n".to_vec();
     // A model's interesting bytes are at its front: the container's and the metadata's.
+    let linear = std::fs::read(linear_model()).unwrap();
     let model = std::fs::read(model()).unwrap();
     for (name, target, seed) in [
         ("model", harness::model as fn(&[u8]), model),
+        ("linear model", harness::model, linear),
         ("trace", harness::trace, trace),
         ("annotation", harness::annotation, annotation),
         ("list", harness::list, list),

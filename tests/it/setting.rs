@@ -93,6 +93,18 @@ pub fn fisher_model() -> &'static Path {
     path
 }
 
+/// The same by linear classifiers on feature maps.
+pub fn linear_model() -> &'static Path {
+    static MODEL: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = MODEL.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("linear.bowsight");
+        train(&path, &["--solver", "linear", "--map-order", "2"]);
+        (folder, path)
+    });
+    path
+}
+
 /// Trains a small model of the shapes at `path`.
 pub fn train(path: &Path, more: &[&str]) -> String {
     let mut arguments = vec!["train", "--data", text(shapes()), "--split", "trainval", "--model", text(path)];

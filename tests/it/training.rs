@@ -35,7 +35,11 @@ fn split(name: &str) -> Dataset {
 
 #[test]
 fn threads_and_repetition_do_not_change_a_byte() {
-    for mapping in [&["--mapping", "soft"][..], &["--mapping", "fisher", "--kernel", "linear"]] {
+    for mapping in [
+        &["--mapping", "soft"][..],
+        &["--mapping", "fisher", "--kernel", "linear"],
+        &["--solver", "linear", "--twins", "test", "--c", "validate"],
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();
         for (name, threads) in [("a", "1"), ("b", "2"), ("c", "2")] {
@@ -82,12 +86,41 @@ fn learnt_weights_and_twins_do_not_depend_on_threads() {
 
 #[test]
 fn a_model_loads_back_as_it_was() {
-    for path in [model(), fisher_model()] {
+    for path in [model(), fisher_model(), linear_model()] {
         let loaded = model_file::load(path).unwrap();
         let mut bytes = Vec::new();
         model_file::to_container(&loaded).unwrap().write_to(&mut bytes).unwrap();
         assert!(bytes == std::fs::read(path).unwrap(), "the bytes differ");
     }
+}
+
+/// What a file says of its maps must be what its kernel has; and linear classifiers have no support pictures.
+#[test]
+fn linear_models_that_contradict_themselves_are_refused() {
+    use bowsight::format::container::Values;
+    let loaded = model_file::load(linear_model()).unwrap();
+    let refused = |tensor: &str, values: &[f64]| {
+        let mut container = model_file::to_container(&loaded).unwrap();
+        let changed = container.tensors.get_mut(&format!("channels.0.{tensor}")).unwrap();
+        changed.shape = vec![values.len()];
+        changed.values = Values::F64(values.to_vec());
+        let mut bytes = Vec::new();
+        container.write_to(&mut bytes).unwrap();
+        model_file::from_bytes(&bytes).err().unwrap().to_string()
+    };
+    assert!(refused("map_power", &[1.0]).contains("map_power must be 0.5, found 1"));
+    assert!(refused("map_power", &[f64::NAN]).contains("map_power"));
+    assert!(refused("map_amplitudes", &[1.0, 1.0]).contains("map_amplitudes"));
+    assert!(refused("map_interval", &[f64::INFINITY]).contains("map_interval"));
+    assert!(refused("weights", &[0.5; 7]).contains("weights"));
+    let kernel_machine = model_file::load(model()).unwrap();
+    let mut container = model_file::to_container(&kernel_machine).unwrap();
+    let config = container.metadata.get_mut("config").unwrap();
+    *config = config.replace("\"solver\":\"smo\"", "\"solver\":\"linear\"");
+    let mut bytes = Vec::new();
+    container.write_to(&mut bytes).unwrap();
+    let error = model_file::from_bytes(&bytes).err().unwrap().to_string();
+    assert!(error.contains("support pictures of linear classifiers must be 0"), "{error}");
 }
 
 /// With a cache the model is the same to the byte, whether its steps were found or made, and a bad file in it costs only time.
@@ -299,14 +332,52 @@ fn mirror_twins_are_training_pictures_of_their_own() {
     assert_eq!(words(&without), words(&model));
 }
 
+/// With a kernel that is a product of features itself, linear classifiers are the kernel machines' own: on disk or in memory, pass by pass or pair by pair.
+#[test]
+fn linear_classifiers_are_kernel_machines_of_their_features() {
+    use bowsight::bow::config::{Solver, Twins};
+    use bowsight::bow::score::kernel::KernelKind;
+    for (kernel, order, allowed) in
+        [(KernelKind::Linear, 0, 1e-3), (KernelKind::Hellinger, 0, 1e-3), (KernelKind::AdditiveChi2, 8, 0.02)]
+    {
+        let fitted = |solver| {
+            let mut configuration = small();
+            configuration.channel.push(configuration.channel[0].clone());
+            configuration.channel[1].pooling.cells = "2x2".parse().unwrap();
+            configuration.channel[1].weight = 0.5;
+            configuration.channel.iter_mut().for_each(|channel| channel.kernel.kind = kernel);
+            configuration.svm.solver = solver;
+            configuration.svm.map_order = order;
+            configuration.svm.tolerance = 1e-6;
+            configuration.picture.twins = Twins::Train;
+            let data = TrainingData { split: split("train"), validation: None };
+            train(&configuration.check().unwrap(), &data, &Silent).unwrap().0
+        };
+        let (machine, linear) = (fitted(Solver::Smo), fitted(Solver::Linear));
+        assert!(machine.has_support() && !linear.has_support());
+        for (a, b) in machine.training.solvers.iter().zip(&linear.training.solvers) {
+            assert!(b.report.converged);
+            assert!((a.report.objective / b.report.objective - 1.0).abs() < allowed, "{kernel}: {a:?} {b:?}");
+        }
+        for entry in &split("val").pictures {
+            let picture = Picture::open(&split("val").file(entry), &Default::default()).unwrap();
+            let (a, b) = (machine.forward(&picture, false).unwrap(), linear.forward(&picture, false).unwrap());
+            for (a, b) in a.scores().iter().zip(b.scores()) {
+                assert!((a - b).abs() < allowed, "{kernel}: {a} and {b}");
+            }
+        }
+    }
+}
+
 /// C is validated on means over twins where scores are such means: the validated precision is that of the fitted model's scores.
 #[test]
 fn validation_scores_as_the_model_will() {
-    use bowsight::bow::config::Twins;
+    use bowsight::bow::config::{Solver, Twins};
     let mut precisions = Vec::new();
-    for twins in Twins::ALL {
+    for (&solver, twins) in Solver::ALL.iter().flat_map(|solver| Twins::ALL.iter().map(move |twins| (solver, twins))) {
         let mut configuration = small();
         configuration.picture.twins = *twins;
+        configuration.svm.solver = solver;
         configuration.svm.c = Cost::Validate;
         configuration.svm.tolerance = 1e-7;
         let data = TrainingData { split: split("train"), validation: Some((split("train"), split("val"))) };
@@ -315,11 +386,11 @@ fn validation_scores_as_the_model_will() {
         let scores = bowsight::evaluate::scores(&model, &split("val"), &Default::default(), &Silent);
         let scored = bowsight::evaluate::precisions(&split("val"), &scores);
         for (validated, scored) in validated.iter().zip(scored) {
-            assert!((validated.unwrap() - scored.unwrap().voc2010).abs() < 1e-9, "{twins}");
+            assert!((validated.unwrap() - scored.unwrap().voc2010).abs() < 1e-9, "{solver}, {twins}");
         }
         precisions.push(scores.into_iter().map(Result::unwrap).collect::<Vec<_>>());
     }
-    assert!(precisions[0] != precisions[1] && precisions[1] != precisions[2]);
+    assert!(precisions.windows(2).all(|pair| pair[0] != pair[1]));
 }
 
 /// Pictures that are scored together have the scores that each has alone.

@@ -10,9 +10,13 @@ mod svm;
 use serde::{Deserialize, Serialize};
 
 use super::score::Decomposition;
+use super::score::feature_map::MOST_ORDER;
+use super::score::kernel::KernelKind;
 pub use channel::{ChannelConfig, DescriptorConfig, KernelConfig, MappingConfig, PoolingConfig, VocabularyConfig};
 pub use explain::ExplainConfig;
-pub use svm::{ChannelWeights, ClassWeight, CombinationConfig, Cost, CostError, PictureConfig, SvmConfig, Twins};
+pub use svm::{
+    ChannelWeights, ClassWeight, CombinationConfig, Cost, CostError, PictureConfig, Solver, SvmConfig, Twins,
+};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +114,7 @@ impl Configuration {
         }
         let tolerance = self.svm.tolerance;
         faults.require(tolerance > 0.0 && tolerance < 1.0, "svm.tolerance", "between 0 and 1", tolerance);
+        self.check_solver(&mut faults);
         let candidates = self.explain.candidates;
         faults.require((1..=100_000).contains(&candidates), "explain.candidates", "1 to 100000", candidates);
         if self.explain.decomposition == Decomposition::Taylor {
@@ -130,6 +135,31 @@ impl Configuration {
         faults.require(side == 0 || side >= 16, "picture.max_side", "0 or at least 16", side);
         if faults.0.is_empty() { Ok(Settings(self)) } else { Err(ConfigError { faults: faults.0 }) }
     }
+
+    /// What linear machines need: a map of every kernel, and nothing that asks for kernels or for training pictures.
+    fn check_solver(&self, faults: &mut Faults) {
+        let order = self.svm.map_order;
+        faults.require(order <= MOST_ORDER, "svm.map_order", &format!("0 to {MOST_ORDER}"), order);
+        if self.svm.solver != Solver::Linear {
+            return;
+        }
+        let mapped = KernelKind::ALL.iter().filter(|kind| kind.feature_map(0).is_some()).map(|kind| kind.name());
+        let mapped = format!(
+            "one with a feature map ({}) for \"svm.solver\" = \"linear\"",
+            mapped.collect::<Vec<_>>().join(", ")
+        );
+        for (u, channel) in self.channel.iter().enumerate() {
+            let kernel = channel.kernel.kind;
+            faults.require(kernel.feature_map(0).is_some(), &format!("channel.{u}.kernel.kind"), &mapped, kernel);
+        }
+        let weights = self.combination.weights;
+        let simple = matches!(weights, ChannelWeights::Given | ChannelWeights::Uniform);
+        let allowed = "\"given\" or \"uniform\" for \"svm.solver\" = \"linear\"";
+        faults.require(simple, "combination.weights", allowed, weights);
+        let decomposition = self.explain.decomposition;
+        let allowed = "\"auto\" for \"svm.solver\" = \"linear\", whose scores are sums over dimensions themselves";
+        faults.require(decomposition != Decomposition::Taylor, "explain.decomposition", allowed, decomposition);
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +167,6 @@ mod tests {
     use super::*;
     use crate::bow::features::Family;
     use crate::bow::features::planes::Planes;
-    use crate::bow::score::kernel::KernelKind;
     use crate::bow::words::mapping::MappingKind;
     use crate::bow::words::pooling::PoolingKind;
 
@@ -225,6 +254,27 @@ mod tests {
             (channel.mapping.reduced, channel.mapping.fisher_weights) = (reduced, weights);
             assert_eq!(channel.dimensions(), expected);
             assert!(Configuration { channel: vec![channel.clone()], ..Configuration::default() }.check().is_ok());
+        }
+    }
+
+    #[test]
+    fn what_linear_machines_need_is_said_together() {
+        let mut configuration = Configuration::default();
+        configuration.svm.solver = Solver::Linear;
+        assert!(configuration.clone().check().is_ok());
+        configuration.channel[0].kernel.kind = KernelKind::Chi2;
+        configuration.combination.weights = ChannelWeights::Mkl;
+        configuration.explain.decomposition = Decomposition::Taylor;
+        configuration.svm.map_order = 33;
+        let text = configuration.check().unwrap_err().to_string();
+        for part in [
+            "\"channel.0.kernel.kind\" must be one with a feature map (hik, linear, hellinger, additive-chi2, jensen-shannon)",
+            "got chi2",
+            "\"combination.weights\" must be \"given\" or \"uniform\"",
+            "\"explain.decomposition\" must be \"auto\"",
+            "\"svm.map_order\" must be 0 to 32, got 33",
+        ] {
+            assert!(text.contains(part), "{part} is missing in: {text}");
         }
     }
 

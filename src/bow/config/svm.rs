@@ -42,6 +42,16 @@ crate::closed_set! {
     }
 }
 
+crate::closed_set! {
+    /// What is learnt, and how.
+    pub enum Solver as "solver" {
+        /// Kernel machines by sequential minimal optimisation on a Gram matrix: memory grows with the square of the number of pictures.
+        Smo = "smo",
+        /// Linear machines by dual coordinate descent on explicit feature maps of sums over dimensions: memory hardly grows, histograms are on disk.
+        Linear = "linear",
+    }
+}
+
 /// C: chosen by validation, or given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cost {
@@ -99,6 +109,10 @@ impl std::str::FromStr for Cost {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SvmConfig {
+    /// What is learnt, and how.
+    pub solver: Solver,
+    /// n of the feature maps: each dimension becomes 2n + 1 features (linear).
+    pub map_order: usize,
     /// C.
     pub c: Cost,
     /// Whether validation chooses one C for each category instead of one for all.
@@ -111,7 +125,14 @@ pub struct SvmConfig {
 
 impl Default for SvmConfig {
     fn default() -> Self {
-        Self { c: Cost::Validate, c_per_category: false, tolerance: 1e-3, class_weight: ClassWeight::None }
+        Self {
+            solver: Solver::Smo,
+            map_order: 1,
+            c: Cost::Validate,
+            c_per_category: false,
+            tolerance: 1e-3,
+            class_weight: ClassWeight::None,
+        }
     }
 }
 

@@ -4,20 +4,30 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::bow::SolverRecord;
 use crate::bow::config::{ClassWeight, Settings};
-use crate::bow::score::svm::{self, Problem, Solution};
+use crate::bow::score::svm::{self, Problem, Report, Solution};
 
-/// A solved category: a of every training picture (0 for difficult ones).
-pub(super) struct CategoryFit {
-    pub(super) solution: Solution,
+/// What a category's errors cost.
+pub(super) struct Costs {
     c: f64,
-    c_positive: f64,
-    c_negative: f64,
+    pub(super) c_positive: f64,
+    pub(super) c_negative: f64,
     positives: usize,
     negatives: usize,
 }
 
-impl CategoryFit {
-    pub(super) fn record(&self, category: &str) -> SolverRecord {
+impl Costs {
+    /// C of both classes of `labels`, difficult ones (0) left out.
+    pub(super) fn new(settings: &Settings, labels: impl Iterator<Item = i8> + Clone, c: f64) -> Self {
+        let count = |sign: i8| labels.clone().filter(|label| *label == sign).count();
+        let (positives, negatives) = (count(1), count(-1));
+        let weight = |count: usize| match settings.svm.class_weight {
+            ClassWeight::None => c,
+            ClassWeight::Balanced => c * (positives + negatives) as f64 / (2.0 * count.max(1) as f64),
+        };
+        Self { c, c_positive: weight(positives), c_negative: weight(negatives), positives, negatives }
+    }
+
+    pub(super) fn record(&self, category: &str, report: &Report) -> SolverRecord {
         SolverRecord {
             category: category.to_string(),
             c: self.c,
@@ -25,9 +35,15 @@ impl CategoryFit {
             c_negative: self.c_negative,
             positives: self.positives,
             negatives: self.negatives,
-            report: self.solution.report.clone(),
+            report: report.clone(),
         }
     }
+}
+
+/// A solved category: a of every training picture (0 for difficult ones).
+pub(super) struct CategoryFit {
+    pub(super) solution: Solution,
+    pub(super) costs: Costs,
 }
 
 pub(super) fn fit_category(
@@ -40,14 +56,9 @@ pub(super) fn fit_category(
 ) -> CategoryFit {
     let used: Vec<usize> = (0..labels.len()).filter(|&i| labels[i][category] != 0).collect();
     let signs: Vec<f64> = used.iter().map(|&i| f64::from(labels[i][category])).collect();
-    let positives = signs.iter().filter(|sign| **sign > 0.0).count();
-    let negatives = signs.len() - positives;
-    let weight = |count: usize| match settings.svm.class_weight {
-        ClassWeight::None => c,
-        ClassWeight::Balanced => c * signs.len() as f64 / (2.0 * count.max(1) as f64),
-    };
-    let (c_positive, c_negative) = (weight(positives), weight(negatives));
-    let bounds: Vec<f64> = signs.iter().map(|sign| if *sign > 0.0 { c_positive } else { c_negative }).collect();
+    let costs = Costs::new(settings, labels.iter().map(|labels| labels[category]), c);
+    let bound = |sign: &f64| if *sign > 0.0 { costs.c_positive } else { costs.c_negative };
+    let bounds: Vec<f64> = signs.iter().map(bound).collect();
     let start: Option<Vec<f64>> = start.map(|start| used.iter().map(|&i| start[i]).collect());
     // Without difficult pictures the matrix is shared as it is.
     let part = (used.len() < labels.len())
@@ -66,7 +77,7 @@ pub(super) fn fit_category(
         }
         solution.dual = dual;
     }
-    CategoryFit { solution, c, c_positive, c_negative, positives, negatives }
+    CategoryFit { solution, costs }
 }
 
 /// The pictures that are a support vector of any category.

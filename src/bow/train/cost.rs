@@ -13,7 +13,7 @@ use crate::evaluate::average_precision;
 use crate::progress::Progress;
 
 /// C of the grid: 10^−2 … 10^3 in half decades.
-fn cost_grid() -> Vec<f64> {
+pub(super) fn cost_grid() -> Vec<f64> {
     (-4..=6).map(|half: i32| 10f64.powf(f64::from(half) / 2.0)).collect()
 }
 
@@ -60,6 +60,18 @@ pub(super) fn choose_cost(
         })
         .collect();
     progress.end();
+    choose(settings, &grid, &curves, fit, validate)
+}
+
+/// The C of every category from the AP (area) of every category at every C of the grid; none where there is nothing to judge by.
+pub(super) fn choose(
+    settings: &Settings,
+    grid: &[f64],
+    curves: &[Vec<Option<f64>>],
+    fit: &Part,
+    validate: &Scored,
+) -> Result<(Vec<f64>, Validation), TrainError> {
+    let categories = curves.len();
     let judged: Vec<usize> = (0..categories).filter(|&category| curves[category].iter().all(Option::is_some)).collect();
     if judged.is_empty() {
         return Err(TrainError::NothingToValidate { fit: fit.name.clone(), validate: validate.name.clone() });

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, Key};
-use super::{LeftOut, TrainingData, decode_options};
+use super::store::{Store, Writer};
+use super::{LeftOut, Task, TrainError, TrainingData, decode_options};
 use crate::bow::channel::Encoder;
 use crate::bow::codebook_file;
 use crate::bow::config::{ChannelConfig, KernelConfig, Settings, Twins};
@@ -36,6 +37,29 @@ impl<'a> Pool<'a> {
             by_path.entry(entry.path.as_str()).or_insert(entry);
         }
         Self { dataset: &data.split, entries: by_path.into_values().collect() }
+    }
+
+    /// The usable pictures' rows as `row` has them, and the unusable pictures.
+    fn sort_out<T>(
+        &self,
+        encoded: Vec<Result<T, String>>,
+        progress: &dyn Progress,
+        mut row: impl FnMut(usize, T) -> usize,
+    ) -> (Rows, Vec<LeftOut>) {
+        let mut usable = BTreeMap::new();
+        let mut left_out = Vec::new();
+        for (number, (entry, result)) in self.entries.iter().zip(encoded).enumerate() {
+            match result {
+                Ok(kept) => {
+                    usable.insert(entry.path.clone(), row(number, kept));
+                }
+                Err(reason) => {
+                    progress.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
+                    left_out.push(LeftOut { id: entry.id.clone(), reason });
+                }
+            }
+        }
+        (Rows(usable), left_out)
     }
 }
 
@@ -126,28 +150,18 @@ pub(super) fn encode_pool(
 ) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
     let sides = sides(settings.picture.twins);
     let all: Vec<&Encoder> = encoders.iter().collect();
-    let encoded = encode(settings, &all, pool.dataset, &pool.entries, sides, cache, progress);
-    let mut usable = BTreeMap::new();
+    let encoded =
+        encode(settings, &all, pool.dataset, &pool.entries, sides, cache, progress, |_, histograms| histograms);
     let mut count = 0;
-    let mut left_out = Vec::new();
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); encoders.len()];
-    for (entry, result) in pool.entries.iter().zip(encoded) {
-        match result {
-            Ok(sides) => {
-                usable.insert(entry.path.clone(), count);
-                count += sides.len();
-                for histograms in sides {
-                    for (channel, histogram) in rows.iter_mut().zip(histograms) {
-                        channel.extend(histogram);
-                    }
-                }
-            }
-            Err(reason) => {
-                progress.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
-                left_out.push(LeftOut { id: entry.id.clone(), reason });
-            }
+    let (usable, left_out) = pool.sort_out(encoded, progress, |_, sides| {
+        let row = count;
+        count += sides.len();
+        for histograms in sides {
+            rows.iter_mut().zip(histograms).for_each(|(channel, histogram)| channel.extend(histogram));
         }
-    }
+        row
+    });
     let matrices = rows
         .into_iter()
         .zip(encoders)
@@ -155,11 +169,33 @@ pub(super) fn encode_pool(
             Array2::from_shape_vec((count, encoder.config.dimensions()), values).unwrap_or_default()
         })
         .collect();
-    (Rows(usable), matrices, left_out)
+    (usable, matrices, left_out)
 }
 
-/// Of each picture and each of its `sides` the histograms of all channels, or why there are none.
-pub(super) fn encode(
+/// The same on disk: in the cache's folder, or where temporary files are.
+pub(super) fn store_pool(task: &Task<'_>, pool: &Pool<'_>) -> Result<(Rows, Store, Vec<LeftOut>), TrainError> {
+    let Task { settings, encoders, cache, progress, .. } = *task;
+    let sides = sides(settings.picture.twins);
+    let folder = cache.map_or_else(std::env::temp_dir, |cache| cache.folder().to_path_buf());
+    let (count, dimensions) =
+        (pool.entries.len() * sides.len(), encoders.iter().map(|encoder| encoder.config.dimensions()));
+    let bytes = (count * dimensions.clone().sum::<usize>() * size_of::<f32>()) as u64;
+    let failed = |source| TrainError::Store { folder: folder.clone(), bytes, source };
+    let writer = Writer::new(&folder, count, dimensions.collect()).map_err(failed)?;
+    let all: Vec<&Encoder> = encoders.iter().collect();
+    let keep = |entry: usize, histograms: Vec<Vec<Vec<f32>>>| {
+        for (side, histograms) in histograms.iter().enumerate() {
+            writer.put(entry * sides.len() + side, histograms);
+        }
+    };
+    let encoded = encode(settings, &all, pool.dataset, &pool.entries, sides, cache, progress, keep);
+    let (usable, left_out) = pool.sort_out(encoded, progress, |entry, ()| entry * sides.len());
+    Ok((usable, writer.finish().map_err(failed)?, left_out))
+}
+
+/// What `keep` makes of each picture's histograms, those of all channels for each of its `sides`, or why there are none.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn encode<T: Send>(
     settings: &Settings,
     encoders: &[&Encoder],
     dataset: &Dataset,
@@ -167,13 +203,15 @@ pub(super) fn encode(
     sides: &[bool],
     cache: Option<&Cache>,
     progress: &dyn Progress,
-) -> Vec<Result<Vec<Vec<Vec<f32>>>, String>> {
+    keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> T + Sync,
+) -> Vec<Result<T, String>> {
     let options = decode_options(settings);
     let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| digest(encoder)).collect();
     progress.begin("histograms", entries.len());
     let encoded = entries
         .par_iter()
-        .map(|entry| {
+        .enumerate()
+        .map(|(number, entry)| {
             let path = dataset.file(entry);
             let file = cache.and_then(|_| sha256_of_file(&path).ok());
             let key = |encoder: usize, mirrored: bool| {
@@ -210,7 +248,8 @@ pub(super) fn encode(
                 Ok(histogram)
             };
             let side = |&mirrored: &bool| (0..encoders.len()).map(|number| histogram(number, mirrored)).collect();
-            let result = sides.iter().map(side).collect();
+            let histograms = sides.iter().map(side).collect::<Result<Vec<_>, String>>();
+            let result = histograms.map(|histograms| keep(number, histograms));
             progress.took(1, &timings.get());
             progress.step();
             result

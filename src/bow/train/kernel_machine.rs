@@ -61,11 +61,13 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
         width: kernel.width,
         scale: kernel.scale,
         beta: kernel.beta,
+        weights: None,
     });
+    let record = |(category, fit): (&String, &CategoryFit)| fit.costs.record(category, &fit.solution.report);
     Ok(Learnt {
         left_out,
         validation,
-        solvers: categories.iter().zip(&fits).map(|(category, fit)| fit.record(category)).collect(),
+        solvers: categories.iter().zip(&fits).map(record).collect(),
         channels: channels.collect(),
         dual: Array2::from_shape_fn(shape, |(category, i)| fits[category].solution.dual[support[i]]),
         train_scores: Array2::from_shape_fn(shape, |(category, i)| {

@@ -8,13 +8,18 @@ pub mod folds;
 mod histograms;
 mod kernel_machine;
 mod kernels;
+mod linear_machine;
 mod sample;
+mod store;
 mod weights;
+
+use std::path::PathBuf;
 
 use ndarray::Array2;
 
 use super::channel::Encoder;
-use super::config::{Cost, Settings, Twins};
+use super::config::{Cost, Settings, Solver, Twins};
+use super::score::feature_map::Weights;
 use super::words::vocabulary::VocabularyError;
 use super::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord, Validation};
 use crate::dataset::folds::FoldsError;
@@ -54,6 +59,16 @@ pub enum TrainError {
     NoVariance {
         /// The channel's index.
         channel: usize,
+    },
+    /// The histograms can't be kept on disk.
+    #[error("the histograms, {bytes} bytes, can't be kept in \"{folder}\"")]
+    Store {
+        /// Where they were to be kept.
+        folder: PathBuf,
+        /// How much room they need.
+        bytes: u64,
+        /// Why not.
+        source: std::io::Error,
     },
     /// After leaving out unusable pictures, a category has only one kind of label.
     #[error(
@@ -100,6 +115,7 @@ impl TrainError {
             TrainError::Folds(error) => error.hint(),
             TrainError::Fold { source, .. } => source.hint(),
             TrainError::NothingToValidate { .. } => Some("--c 10 fits without validation".to_string()),
+            TrainError::Store { .. } => Some("--cache DIR on a disk with more room, or another TMPDIR".to_string()),
             _ => None,
         }
     }
@@ -184,7 +200,11 @@ pub fn train_with(
         records.push(learnt.record);
         examples.push(learnt.examples);
     }
-    let learnt = kernel_machine::learn(&Task { settings, data, encoders: &encoders, cache, progress })?;
+    let task = Task { settings, data, encoders: &encoders, cache, progress };
+    let learnt = match settings.svm.solver {
+        Solver::Smo => kernel_machine::learn(&task)?,
+        Solver::Linear => linear_machine::learn(&task)?,
+    };
 
     let part = &learnt.part;
     let originals = part.pictures.iter().filter(|picture| !picture.is_mirrored());
@@ -205,10 +225,10 @@ pub fn train_with(
         .into_iter()
         .zip(learnt.channels)
         .zip(examples)
-        .map(|((encoder, LearntChannel { histograms, width, scale, beta }), examples)| {
+        .map(|((encoder, LearntChannel { histograms, width, scale, beta, weights }), examples)| {
             let examples = keep_examples(settings, &data.split, &training.pictures, &encoder, examples);
             let channel = FittedChannel::new(encoder, histograms, width, scale, beta);
-            FittedChannel { examples: Some(examples), ..channel }
+            FittedChannel { examples: Some(examples), weights, ..channel }
         })
         .collect();
     let shape = (training.categories.len(), learnt.support.len());
@@ -257,6 +277,8 @@ struct LearntChannel {
     width: f64,
     scale: f64,
     beta: f64,
+    /// Of linear classifiers.
+    weights: Option<Weights>,
 }
 
 impl Task<'_> {
@@ -296,7 +318,8 @@ pub fn scores(
     let encoders: Vec<&Encoder> = model.channels.iter().map(|channel| &channel.encoder).collect();
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
     let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
-    let encoded = encode(&model.settings, &encoders, dataset, &entries, sides, cache, progress);
+    let encoded =
+        encode(&model.settings, &encoders, dataset, &entries, sides, cache, progress, |_, histograms| histograms);
     model.mean_scores(encoded)
 }
 

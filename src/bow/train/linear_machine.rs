@@ -1,0 +1,244 @@
+//! Training on explicit feature maps: histograms on disk, C, one linear SVM a category. Memory does not grow with pictures × dimensions.
+//!
+//! The features of channel u are `√(β_u/s_u) (ψ(x_u) − m_u)` with the mean `m = mean_i ψ(x_i)` and the kernel's variance
+//! `s = mean_i ‖ψ(x_i)‖² − ‖m‖²`. Without the mean, all pictures would have most of their features in common, and every step of the solver
+//! would undo the one before; the bias takes what belongs to it: `b = b' − w·m`.
+
+use std::cell::Cell;
+
+use ndarray::{Array2, ArrayViewMut1, Axis};
+use rayon::prelude::*;
+
+use super::classifiers::Costs;
+use super::cost::{choose, cost_grid};
+use super::histograms::{Part, Pool, Scored, store_pool};
+use super::store::Store;
+use super::{Learnt, LearntChannel, Task, TrainError};
+use crate::bow::Validation;
+use crate::bow::config::{ChannelWeights, Cost, Settings};
+use crate::bow::score::coordinate_descent::{Options, Problem, Rows, Solution, solve};
+use crate::bow::score::feature_map::{FeatureMap, Weights};
+use crate::evaluate::average_precision;
+use crate::progress::Progress;
+
+/// Passes over the pictures at most.
+const PASSES: usize = 1000;
+/// Rows mapped together.
+const TOGETHER: usize = 256;
+
+pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
+    let Task { settings, data, progress, .. } = *task;
+    let (usable, store, left_out) = store_pool(task, &Pool::new(data))?;
+    let splits = task.splits(&usable)?;
+    let categories = &data.split.categories;
+    let (costs, validation) = match (settings.svm.c, &splits.validation) {
+        (Cost::Fixed(c), _) => (vec![c; categories.len()], None),
+        (Cost::Validate, None) => return Err(data.nothing_to_validate()),
+        (Cost::Validate, Some((fit, validate))) => {
+            let (costs, validation) = choose_cost(settings, &store, fit, validate, progress)?;
+            (costs, Some(validation))
+        }
+    };
+    let part = splits.fit_final;
+    task.require_both_signs(&part)?;
+    let channels = scaled(settings, &store, &part)?;
+    let rows = Mapped { store: &store, channels: &channels, rows: &part.rows };
+    progress.begin("classifiers", categories.len());
+    let all: Vec<usize> = (0..categories.len()).collect();
+    let (costs, solutions) =
+        fit(settings, &rows, &part, &all, |category| costs[category], Vec::new(), &|| progress.step());
+    progress.end();
+
+    let mean: Vec<f32> = channels.iter().flat_map(|channel| channel.mean.iter().copied()).collect();
+    let bias = solutions.iter().map(|solution| solution.bias - solution.dot(&mean)).collect();
+    let mut first = 0;
+    let channels = channels.into_iter().zip(store.dimensions()).map(|(channel, &dimensions)| {
+        let columns = channel.map.width() * dimensions;
+        let weights = Array2::from_shape_fn((solutions.len(), columns), |(category, column)| {
+            solutions[category].weights[first + column] * channel.factor
+        });
+        first += columns;
+        LearntChannel {
+            histograms: Array2::zeros((0, dimensions)),
+            width: 1.0,
+            scale: channel.scale,
+            beta: channel.beta,
+            weights: Some(Weights::new(channel.map, weights)),
+        }
+    });
+    let shape = (categories.len(), 0);
+    let record =
+        |((category, costs), solution): ((&String, &Costs), &Solution)| costs.record(category, &solution.report);
+    Ok(Learnt {
+        left_out,
+        validation,
+        channels: channels.collect(),
+        solvers: categories.iter().zip(&costs).zip(&solutions).map(record).collect(),
+        bias,
+        support: Vec::new(),
+        dual: Array2::zeros(shape),
+        train_scores: Array2::zeros(shape),
+        part,
+    })
+}
+
+/// A channel's features, centred, scaled and weighted.
+struct MappedChannel {
+    map: FeatureMap,
+    /// `√(β/s) m`.
+    mean: Vec<f32>,
+    /// `√(β/s)`.
+    factor: f64,
+    scale: f64,
+    beta: f64,
+}
+
+/// Pictures as features.
+struct Mapped<'a> {
+    store: &'a Store,
+    channels: &'a [MappedChannel],
+    /// The pictures' rows in the store.
+    rows: &'a [usize],
+}
+
+impl Rows for Mapped<'_> {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn width(&self) -> usize {
+        self.channels
+            .iter()
+            .zip(self.store.dimensions())
+            .map(|(channel, dimensions)| channel.map.width() * dimensions)
+            .sum()
+    }
+
+    fn fill(&self, row: usize, mut features: &mut [f32]) {
+        for (number, channel) in self.channels.iter().enumerate() {
+            let histogram = self.store.histogram(number, self.rows[row]);
+            let (own, rest) = features.split_at_mut(channel.map.width() * histogram.len());
+            channel.map.map(&histogram, channel.factor, own);
+            own.iter_mut().zip(&channel.mean).for_each(|(value, mean)| *value -= mean);
+            features = rest;
+        }
+    }
+}
+
+/// The channels' maps, with scale and weight from the pictures that are fitted to.
+fn scaled(settings: &Settings, store: &Store, part: &Part) -> Result<Vec<MappedChannel>, TrainError> {
+    let total: f64 = settings.channel.iter().map(|channel| channel.weight).sum();
+    let channel = |(number, config): (usize, &crate::bow::config::ChannelConfig)| {
+        let map = config.kernel.kind.feature_map(settings.svm.map_order).expect("settings that were checked");
+        let (mean, scale) = mean_and_variance(store, number, &map, &part.rows);
+        if scale.is_nan() || scale <= 1e-12 {
+            return Err(TrainError::NoVariance { channel: number });
+        }
+        let beta = match settings.combination.weights {
+            ChannelWeights::Uniform => 1.0 / settings.channel.len() as f64,
+            _ => config.weight / total,
+        };
+        let factor = (beta / scale).sqrt();
+        let mean = mean.into_iter().map(|mean| (factor * mean) as f32).collect();
+        Ok(MappedChannel { map, mean, factor, scale, beta })
+    };
+    settings.channel.iter().enumerate().map(channel).collect()
+}
+
+/// m and s, added in the order of the rows.
+fn mean_and_variance(store: &Store, channel: usize, map: &FeatureMap, rows: &[usize]) -> (Vec<f64>, f64) {
+    let width = map.width() * store.dimensions()[channel];
+    let mut sums = vec![0.0f64; width];
+    let mut squares = 0.0;
+    let mut features = Array2::<f64>::zeros((TOGETHER.min(rows.len()), width));
+    for rows in rows.chunks(TOGETHER) {
+        let fill = |(&row, mut to): (&usize, ArrayViewMut1<'_, f64>)| {
+            let to = to.as_slice_mut().expect("row by row");
+            map.map(&store.histogram(channel, row), 1.0, to);
+            to.iter().map(|value| value * value).sum::<f64>()
+        };
+        let norms: Vec<f64> = rows.par_iter().zip(features.axis_iter_mut(Axis(0)).into_par_iter()).map(fill).collect();
+        squares += norms.iter().sum::<f64>();
+        sums.par_iter_mut().enumerate().with_min_len(1024).for_each(|(column, sum)| {
+            *sum += (0..rows.len()).map(|row| features[(row, column)]).sum::<f64>();
+        });
+    }
+    let count = rows.len() as f64;
+    let mean: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
+    let variance = squares / count - mean.iter().map(|mean| mean * mean).sum::<f64>();
+    (mean, variance)
+}
+
+/// The classifiers of some categories, with C as `cost` has it.
+fn fit(
+    settings: &Settings,
+    rows: &Mapped<'_>,
+    part: &Part,
+    categories: &[usize],
+    cost: impl Fn(usize) -> f64,
+    starts: Vec<Solution>,
+    step: &dyn Fn(),
+) -> (Vec<Costs>, Vec<Solution>) {
+    let labels = |category: usize| part.labels.iter().map(move |labels| labels[category]);
+    let costs: Vec<Costs> =
+        categories.iter().map(|&category| Costs::new(settings, labels(category), cost(category))).collect();
+    let problem = |(&category, costs): (&usize, &Costs)| Problem {
+        labels: labels(category).collect(),
+        bounds: (costs.c_positive, costs.c_negative),
+    };
+    let problems: Vec<Problem> = categories.iter().zip(&costs).map(problem).collect();
+    let options = Options { tolerance: settings.svm.tolerance, passes: PASSES, seed: settings.seed };
+    let said = Cell::new(0);
+    let solutions = solve(rows, &problems, starts, options, &|done| {
+        (said.get()..done).for_each(|_| step());
+        said.set(done);
+    });
+    (said.get()..categories.len()).for_each(|_| step());
+    (costs, solutions)
+}
+
+/// Mean AP (area) on the validation part for every C of the grid, and the C of every category.
+fn choose_cost(
+    settings: &Settings,
+    store: &Store,
+    fit_part: &Part,
+    validate: &Scored,
+    progress: &dyn Progress,
+) -> Result<(Vec<f64>, Validation), TrainError> {
+    let channels = scaled(settings, store, fit_part)?;
+    let rows = Mapped { store, channels: &channels, rows: &fit_part.rows };
+    let has = |category: usize, sign: i8| fit_part.labels.iter().any(|labels| labels[category] == sign);
+    let learnable: Vec<usize> =
+        (0..fit_part.categories()).filter(|&category| has(category, 1) && has(category, -1)).collect();
+    let grid = cost_grid();
+    let mut curves = vec![vec![None; grid.len()]; fit_part.categories()];
+    let mut solutions = Vec::new();
+    progress.begin("choosing C", grid.len() * learnable.len());
+    for (point, &c) in grid.iter().enumerate() {
+        (_, solutions) = fit(settings, &rows, fit_part, &learnable, |_| c, solutions, &|| progress.step());
+        let scores = scores(store, &channels, &solutions, validate);
+        for (number, &category) in learnable.iter().enumerate() {
+            let truth: Vec<i8> = validate.labels.iter().map(|labels| labels[category]).collect();
+            let scores: Vec<f64> = scores.iter().map(|scores| scores[number]).collect();
+            curves[category][point] = average_precision(&scores, &truth).map(|ap| ap.voc2010);
+        }
+    }
+    progress.end();
+    choose(settings, &grid, &curves, fit_part, validate)
+}
+
+/// Pictures × categories: the means over each picture's looks.
+fn scores(store: &Store, channels: &[MappedChannel], solutions: &[Solution], scored: &Scored) -> Vec<Vec<f64>> {
+    let looks = scored.looks.len() as f64;
+    let rows: Vec<Mapped<'_>> = scored.looks.iter().map(|rows| Mapped { store, channels, rows }).collect();
+    let of = |picture: usize| {
+        let mut mean = vec![0.0; solutions.len()];
+        for rows in &rows {
+            let mut features = vec![0.0; rows.width()];
+            rows.fill(picture, &mut features);
+            mean.iter_mut().zip(solutions).for_each(|(mean, solution)| *mean += solution.score(&features) / looks);
+        }
+        mean
+    };
+    (0..scored.labels.len()).into_par_iter().map(of).collect()
+}

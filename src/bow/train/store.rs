@@ -1,0 +1,122 @@
+//! Histograms on disk: written as they come, one file a channel, and read through a memory map, so that they need not fit into memory.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Mutex;
+
+use memmap2::Mmap;
+
+/// Histograms being written.
+pub(super) struct Writer {
+    files: Vec<Mutex<File>>,
+    dimensions: Vec<usize>,
+    /// The first thing that went wrong: from then on nothing is written.
+    failed: Mutex<Option<std::io::Error>>,
+}
+
+impl Writer {
+    /// Room in `folder` for that many rows of channels with these dimensions. The files have no names: they are gone with the program, however it ends.
+    pub(super) fn new(folder: &Path, rows: usize, dimensions: Vec<usize>) -> std::io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let file = |&dimensions: &usize| {
+            let file = tempfile::tempfile_in(folder)?;
+            file.set_len((rows * dimensions * size_of::<f32>()) as u64)?;
+            Ok(Mutex::new(file))
+        };
+        let files = dimensions.iter().map(file).collect::<std::io::Result<_>>()?;
+        Ok(Self { files, dimensions, failed: Mutex::new(None) })
+    }
+
+    /// Writes the histograms of row `row`, one a channel. What goes wrong is said by [`Writer::finish`].
+    pub(super) fn put(&self, row: usize, histograms: &[Vec<f32>]) {
+        let mut failed = self.failed.lock().expect("nobody panics with it");
+        if failed.is_none() {
+            *failed = self.write(row, histograms).err();
+        }
+    }
+
+    fn write(&self, row: usize, histograms: &[Vec<f32>]) -> std::io::Result<()> {
+        for (file, histogram) in self.files.iter().zip(histograms) {
+            let bytes: Vec<u8> = histogram.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let mut file = file.lock().expect("nobody panics with it");
+            file.seek(SeekFrom::Start((row * bytes.len()) as u64))?;
+            file.write_all(&bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The histograms, to be read; rows that were not written are 0.
+    pub(super) fn finish(self) -> std::io::Result<Store> {
+        if let Some(error) = self.failed.into_inner().expect("nobody panics with it") {
+            return Err(error);
+        }
+        let map = |file: Mutex<File>| {
+            let file = file.into_inner().expect("nobody panics with it");
+            // SAFETY: the file has no name and this is its only handle, which is not written to any more.
+            #[allow(unsafe_code)]
+            unsafe {
+                Mmap::map(&file)
+            }
+        };
+        let maps = self.files.into_iter().map(map).collect::<std::io::Result<_>>()?;
+        Ok(Store { maps, dimensions: self.dimensions })
+    }
+}
+
+/// Histograms of several channels, row by row.
+pub(super) struct Store {
+    maps: Vec<Mmap>,
+    dimensions: Vec<usize>,
+}
+
+impl Store {
+    /// D of every channel.
+    pub(super) fn dimensions(&self) -> &[usize] {
+        &self.dimensions
+    }
+
+    /// The histogram of row `row`.
+    pub(super) fn histogram(&self, channel: usize, row: usize) -> Vec<f32> {
+        let length = self.dimensions[channel] * size_of::<f32>();
+        let (values, _) = self.maps[channel][row * length..(row + 1) * length].as_chunks();
+        values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_as_they_were_written_in_whatever_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::new(&folder.path().join("new"), 4, vec![3, 1]).unwrap();
+        for row in [2, 0, 3] {
+            writer.put(row, &[vec![row as f32, 0.5, -1.0], vec![row as f32 * 10.0]]);
+        }
+        let store = writer.finish().unwrap();
+        assert_eq!(store.dimensions(), [3, 1]);
+        for row in [0, 2, 3] {
+            assert_eq!(store.histogram(0, row), [row as f32, 0.5, -1.0]);
+            assert_eq!(store.histogram(1, row), [row as f32 * 10.0]);
+        }
+        assert_eq!(store.histogram(0, 1), [0.0; 3]);
+        assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 0);
+    }
+
+    /// The device that is always full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error_and_no_crash() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let writer = Writer { files: vec![Mutex::new(full)], dimensions: vec![2], failed: Mutex::new(None) };
+        writer.put(0, &[vec![1.0, 2.0]]);
+        writer.put(1, &[vec![1.0, 2.0]]);
+        assert_eq!(writer.finish().err().unwrap().kind(), std::io::ErrorKind::StorageFull);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        assert!(Writer::new(&file, 1, vec![1]).is_err());
+    }
+}
