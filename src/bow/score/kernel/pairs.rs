@@ -63,7 +63,7 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
     let rows = rows.as_standard_layout();
     let scale = terms.scale(&|| {
         let values = rows.as_slice().expect("standard layout");
-        values.par_chunks(1 << 16).map(|values| largest(values)).reduce(|| 0.0, f32::max)
+        values.par_chunks(1 << 16).map(largest).reduce(|| 0.0, f32::max)
     });
     let rows: Vec<&[f32]> = rows.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
     let mut matrix = vec![0.0f32; n * n];
@@ -126,8 +126,11 @@ pub(in crate::bow) fn rectangle(
         let mut sums = vec![[0.0; WIDTH]; rows.len()];
         let bands = rows.par_chunks(BAND).zip(sums.par_chunks_mut(BAND));
         bands.for_each(|(rows, sums)| terms.strip(scale, rows, &points, sums));
-        for (lane, (_, _, out)) in panel.iter_mut().enumerate() {
-            out.iter_mut().zip(&sums).for_each(|(to, sums)| *to = sums[lane]);
+        for (number, sums) in sums.chunks(WIDTH).enumerate() {
+            for (lane, (_, _, out)) in panel.iter_mut().enumerate() {
+                let out = &mut out[number * WIDTH..];
+                out.iter_mut().zip(sums).for_each(|(to, sums)| *to = sums[lane]);
+            }
         }
     }
 }
@@ -171,7 +174,7 @@ fn add_stretch<T: Single>(
         // Where rows are missing, the last stands for them.
         let row = |i: usize| &rows[i.min(rows.len() - 1)][first..last];
         let rows = [row(0), row(1), row(2), row(3)];
-        if T::AS_THEY_ARE && (last - first) % GROUP == 0 {
+        if T::AS_THEY_ARE && (last - first).is_multiple_of(GROUP) {
             add_tile::<T>(rows.map(|row| row.as_chunks().0), panel, sums);
         } else {
             for (prepared, row) in prepared.iter_mut().zip(rows) {
