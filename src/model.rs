@@ -54,8 +54,9 @@ pub trait Model: Send + Sync {
     /// [`ModelError::TooSmall`] where the picture is too small to say anything about.
     fn forward(&self, picture: &Picture, keep_descriptors: bool) -> Result<Box<dyn Forward + '_>, ModelError>;
 
-    /// The scores of several pictures in every category, those that [`Model::forward`] gives: a model may take pictures together where that is faster. What it
-    /// takes is added to `timings`.
+    /// The scores of several pictures in every category, for a ranking: those that [`Model::forward`] gives but for rounding, as a model may take pictures
+    /// together and sum with fewer digits where that is faster. They depend on the picture alone, not on those that come with it. What it takes is added to
+    /// `timings`.
     ///
     /// # Errors
     /// Those of [`Model::forward`], each picture its own.

@@ -60,9 +60,11 @@ pub fn learn_words(rows: ArrayView2<'_, f32>, words: usize, passes: usize) -> Re
 /// The Gram matrix of histograms, with the mean distance as width where the kernel has one.
 pub fn gram_matrix(kind: KernelKind, histograms: ArrayView2<'_, f32>) -> Array2<f32> {
     let sums = sums(kind.with_width(1.0).terms(), histograms);
+    if !kind.has_width() {
+        return sums;
+    }
     let rows: Vec<usize> = (0..histograms.nrows()).collect();
-    let width = if kind.has_width() { width(sums.view(), &rows) } else { 1.0 };
-    gram(kind.with_width(width), sums.view()).into_owned()
+    gram(kind.with_width(width(sums.view(), &rows)), sums.view()).into_owned()
 }
 
 /// One machine for each row of `labels` (categories × pictures, ±1), in parallel.

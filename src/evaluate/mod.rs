@@ -21,8 +21,8 @@ use crate::timings::{Stage, Timings};
 /// The scores of one picture in every category of the model, or why there are none.
 pub type PictureScores = Result<Vec<f64>, String>;
 
-/// Pictures that a model is given together.
-const TOGETHER: usize = 16;
+/// Pictures that a model is given together: a panel of those whose histograms it sums side by side.
+const TOGETHER: usize = 32;
 
 /// Scores every picture of `dataset`, in its order.
 pub fn scores(

@@ -393,7 +393,7 @@ fn validation_scores_as_the_model_will() {
     assert!(precisions.windows(2).all(|pair| pair[0] != pair[1]));
 }
 
-/// Pictures that are scored together have the scores that each has alone.
+/// Pictures that are scored together have the scores that each has alone, and but for rounding those that are explained.
 #[test]
 fn scores_of_many_pictures_are_those_of_each() {
     use bowsight::bow::config::Twins;
@@ -405,10 +405,60 @@ fn scores_of_many_pictures_are_those_of_each() {
         let val = split("val");
         let together = bowsight::evaluate::scores(&model, &val, &Default::default(), &Silent);
         for (entry, scores) in val.pictures.iter().zip(&together) {
+            let scores = scores.as_ref().unwrap();
             let picture = Picture::open(&val.file(entry), &Default::default()).unwrap();
-            assert_eq!(scores.as_ref().unwrap(), model.forward(&picture, false).unwrap().scores(), "{twins}");
+            for (found, expected) in scores.iter().zip(model.forward(&picture, false).unwrap().scores()) {
+                assert!((found - expected).abs() < 1e-4, "{twins}: {found} instead of {expected}");
+            }
+            let alone = model.scores(&mut std::iter::once(picture), &mut Default::default());
+            assert_eq!(scores, alone[0].as_ref().unwrap(), "{twins}");
         }
         assert_eq!(together, bowsight::bow::train::scores(&model, &val, None, &Silent));
+    }
+}
+
+/// Scores of many histograms differ from those in f64 by no more than what is said of their sums, and whose sums are in f64 not at all.
+#[test]
+fn scores_of_many_histograms_are_wrong_by_no_more_than_said() {
+    use bowsight::bow::score::kernel::{Kernel, KernelKind};
+    use rand::{RngExt, SeedableRng};
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
+    for &kind in KernelKind::ALL {
+        let mut configuration = small();
+        configuration.channel[0].kernel.kind = kind;
+        let data = TrainingData { split: split("train"), validation: None };
+        let (model, _) = train(&configuration.check().unwrap(), &data, &Silent).unwrap();
+        let channel = &model.channels[0];
+        let rows = channel.histograms();
+        let pictures: Vec<Vec<f32>> = (0..70)
+            .map(|_| (0..rows.ncols()).map(|_| (random.random::<f32>() - 0.4).max(0.0).powi(3)).collect())
+            .collect();
+        let looks: Vec<Vec<&[f32]>> = pictures.iter().map(|picture| vec![picture.as_slice()]).collect();
+        let largest = pictures.iter().flatten().chain(rows).fold(0.0f32, |largest, &value| largest.max(value));
+        let in_f32 = matches!(kind, KernelKind::Hik | KernelKind::Chi2);
+        for ((scores, look), picture) in model.scores_of_many(&looks).iter().zip(&looks).zip(&pictures) {
+            assert_eq!(*scores, model.scores_of_many(std::slice::from_ref(look))[0], "{kind}");
+            let expected = model.scores_of([picture.as_slice()]);
+            if !in_f32 {
+                assert_eq!(*scores, expected, "{kind}");
+            }
+            for ((found, expected), dual) in scores.iter().zip(expected).zip(model.dual.rows()) {
+                let mut bound = 1e-13;
+                for (row, a) in rows.rows().into_iter().zip(dual) {
+                    let sum = channel.kernel.terms().sum(row.as_slice().unwrap(), picture);
+                    bound += channel.factor()
+                        * a.abs()
+                        * match channel.kernel {
+                            Kernel::Additive(_) => 1.1e-6 * sum,
+                            Kernel::Product { width, .. } => {
+                                let sums = 2.3e-6 * sum + 1e-13 * (picture.len() as f32 * largest) as f64;
+                                (-sum / width).exp() * sums / width
+                            }
+                        };
+                }
+                assert!((found - expected).abs() <= bound, "{kind}: {found} instead of {expected}, beyond {bound}");
+            }
+        }
     }
 }
 

@@ -5,11 +5,11 @@
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
 
-use super::kernel::{Kernel, Terms};
+use super::kernel::{self, Kernel, Terms};
 
 /// `Σ_d t(x_i,d , x_j,d)` of the rows of `histograms` (n×D), in f32; symmetric to the bit.
 pub fn sums(terms: &dyn Terms, histograms: ArrayView2<'_, f32>) -> Array2<f32> {
-    terms.pairs(histograms)
+    kernel::pairs(terms, histograms)
 }
 
 /// `K_ij = k(x_i, x_j)` of the pictures' sums.

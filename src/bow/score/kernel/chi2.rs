@@ -1,9 +1,7 @@
 //! The distance of the exponential χ² kernel, `Σ_d (x_d − z_d)²/(x_d + z_d)` (B15 Eqs 44–45).
 
-use ndarray::{Array2, ArrayView2};
-
 use super::Terms;
-use super::pairs::{GROUP, LIFT, Single, pairs, quotients, scale_for_quotients};
+use super::pairs::{self, GROUP, LIFT, Lanes, Single, quotients, scale_for_quotients};
 
 pub(super) struct Distance;
 
@@ -20,17 +18,17 @@ impl Terms for Distance {
         if x + z > 0.0 { (z - x) * (z + 3.0 * x) / ((x + z) * (x + z)) } else { 1.0 }
     }
 
-    fn pairs(&self, rows: ArrayView2<'_, f32>) -> Array2<f32> {
-        pairs::<Self>(rows)
+    // The lift moves a term by at most 2⁻²⁷ on a scale whose largest value is at least 2¹⁷; each is rounded by less than 20u.
+    fn scale(&self, largest: &dyn Fn() -> f32) -> f32 {
+        scale_for_quotients(largest())
+    }
+
+    fn strip(&self, scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [Lanes]) {
+        pairs::strip::<Self>(scale, rows, points, sums);
     }
 }
 
 impl Single for Distance {
-    // The lift moves a term by at most 2⁻²⁷ on a scale whose largest value is at least 2¹⁷; each is rounded by less than 20u.
-    fn scale(rows: &[f32]) -> f32 {
-        scale_for_quotients(rows)
-    }
-
     #[inline(always)]
     fn prepare(value: f32) -> f32 {
         value + LIFT

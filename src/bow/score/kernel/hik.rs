@@ -1,9 +1,7 @@
 //! Histogram intersection `k(x, z) = Σ_d min(x_d, z_d)` (Swain & Ballard 1991).
 
-use ndarray::{Array2, ArrayView2};
-
 use super::Terms;
-use super::pairs::{GROUP, Single, pairs};
+use super::pairs::{self, GROUP, Lanes, Single};
 use crate::bow::score::feature_map::FeatureMap;
 
 pub(super) struct Minimum;
@@ -25,12 +23,14 @@ impl Terms for Minimum {
         Some(FeatureMap::sampled(spectrum, order, 2.38 * (order as f64 + 0.8).ln() + 5.6))
     }
 
-    fn pairs(&self, rows: ArrayView2<'_, f32>) -> Array2<f32> {
-        pairs::<Self>(rows)
+    fn strip(&self, scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [Lanes]) {
+        pairs::strip::<Self>(scale, rows, points, sums);
     }
 }
 
 impl Single for Minimum {
+    const AS_THEY_ARE: bool = true;
+
     #[inline(always)]
     fn four(x: [f32; GROUP], z: [f32; GROUP]) -> f32 {
         let term = |d: usize| if x[d] < z[d] { x[d] } else { z[d] };

@@ -15,10 +15,10 @@ mod pairs;
 mod sums;
 
 use multiversion::multiversion;
-use ndarray::{Array2, ArrayView2};
 
 use super::feature_map::FeatureMap;
 use crate::numeric::elementary::exp;
+pub(in crate::bow) use pairs::{WIDTH as PANEL, largest, pairs, rectangle};
 
 crate::closed_set! {
     /// The kernels.
@@ -156,7 +156,7 @@ pub(in crate::bow) fn products(rows: &[&[f64]], points: &[&[f64]], out: &mut [f6
     sums::sums(&linear::Product, rows, points, out);
 }
 
-/// Columns of a Gram matrix taken together in f64.
+/// Points of a panel taken together in f64.
 const COLUMNS: usize = 16;
 
 /// A sum over dimensions, `Σ_d t(x_d, z_d)`, of a symmetric t.
@@ -184,26 +184,26 @@ pub trait Terms: Send + Sync {
         sums::sums(self, rows, points, out);
     }
 
-    /// The sums of all pairs of `rows` (n×D), rounded to f32, n×n; symmetric to the bit.
+    /// A power of two that all values are multiplied by before they are summed in f32, from the `largest` of them; the terms must be homogeneous of
+    /// degree 1 where it is not 1.
+    fn scale(&self, _largest: &dyn Fn() -> f32) -> f32 {
+        1.0
+    }
+
+    /// The sums of n rows with a panel of points, a lane each, in `sums`, n zeros.
     ///
-    /// A kernel whose terms bear it may sum in f32 as `pairs.rs` does: this is for training, where no account has to balance.
-    fn pairs(&self, rows: ArrayView2<'_, f32>) -> Array2<f32> {
-        let rows = rows.as_standard_layout();
-        let rows: Vec<&[f32]> = rows.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
-        pairs::in_blocks(rows.len(), |top, left| {
-            let mut block = vec![0.0; top.len() * left.len()];
-            for (number, points) in rows[left.clone()].chunks(COLUMNS).enumerate() {
-                let points: Vec<Vec<f64>> = points.iter().map(|x| x.iter().copied().map(f64::from).collect()).collect();
-                let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();
-                let mut sums = vec![0.0; top.len() * points.len()];
-                self.sums(&rows[top.clone()], &points, &mut sums);
-                for (block, sums) in block.chunks_exact_mut(left.len()).zip(sums.chunks_exact(points.len())) {
-                    let columns = &mut block[number * COLUMNS..];
-                    columns.iter_mut().zip(sums).for_each(|(to, &sum)| *to = sum as f32);
-                }
+    /// To the bit those of [`Terms::sum_at`], unless a kernel whose terms bear it sums in f32 as `pairs.rs` does: this is for many pairs at once, where
+    /// no account has to balance.
+    fn strip(&self, _scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [[f64; pairs::WIDTH]]) {
+        for (number, points) in points.chunks(COLUMNS).enumerate() {
+            let points: Vec<Vec<f64>> = points.iter().map(|x| x.iter().copied().map(f64::from).collect()).collect();
+            let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();
+            let mut found = vec![0.0; rows.len() * points.len()];
+            self.sums(rows, &points, &mut found);
+            for (to, found) in sums.iter_mut().zip(found.chunks_exact(points.len())) {
+                to[number * COLUMNS..][..points.len()].copy_from_slice(found);
             }
-            block
-        })
+        }
     }
 
     /// The sum at a z that is no picture's histogram.
