@@ -7,8 +7,8 @@
 //! could still follow them, differ by no more than the tolerance and b moves by no more. An α that stays at a bound is left out until all others
 //! are done.
 //!
-//! Rows are taken in blocks, blocks and the rows inside them in an order that is drawn anew for every pass; a block's features are computed once for all
-//! categories. The working memory is a block, and of each category w and α: it does not grow with rows × features.
+//! Every pass takes the rows in another order, on which it depends how many passes there are: blocks are put together of short runs of
+//! neighbouring rows, which a disk reads at once, drawn from everywhere, and shuffled. A block's features are computed once for all categories. The working memory is a block, and of each category w and α: it does not grow with rows × features.
 
 use multiversion::multiversion;
 use rand::seq::SliceRandom;
@@ -23,8 +23,12 @@ const FIRST_EXCESS_COST: f64 = 0.1;
 const EXCESS_COSTS: (f64, f64) = (0.01, 1e4);
 /// ϱ is doubled or halved where one of what has to vanish, the slopes' spread and the move of b, is so many times the other.
 const OUT_OF_BALANCE: f64 = 10.0;
-/// Rows of a block.
-const BLOCK: usize = 256;
+/// Neighbouring rows that stay together. Mixing rows no better than in blocks of 256 neighbours takes four times as many passes.
+const RUN: usize = 16;
+/// Runs of a block at most.
+const RUNS: usize = 16;
+/// Bytes of a block's features, unless a single run has more.
+const BLOCK_BYTES: usize = 64 << 20;
 /// A slope of less than this moves nothing.
 const STILL: f64 = 1e-12;
 
@@ -103,16 +107,20 @@ pub fn solve(
     let mut starts = starts.into_iter();
     let mut states: Vec<State> =
         problems.iter().map(|problem| State::new(problem, rows.width(), starts.next())).collect();
-    let mut blocks: Vec<usize> = (0..rows.count().div_ceil(BLOCK)).collect();
-    let mut features = Features::new(rows);
+    let runs_of_block = (BLOCK_BYTES / (RUN * rows.width().max(1) * size_of::<f32>())).clamp(1, RUNS);
+    let mut runs: Vec<usize> = (0..rows.count().div_ceil(RUN)).collect();
+    let rows_of = |runs: &[usize]| -> Vec<usize> {
+        runs.iter().flat_map(|run| run * RUN..rows.count().min((run + 1) * RUN)).collect()
+    };
+    let mut features = Features::new(rows, runs_of_block * RUN);
     for pass in 0..passes {
         if states.iter().all(|state| state.done) {
             break;
         }
         let mut random = stream(seed, &format!("coordinate descent {pass}"));
-        blocks.shuffle(&mut random);
-        for &block in &blocks {
-            let mut order: Vec<usize> = (block * BLOCK..rows.count().min((block + 1) * BLOCK)).collect();
+        runs.shuffle(&mut random);
+        for block in runs.chunks(runs_of_block) {
+            let mut order = rows_of(block);
             order.shuffle(&mut random);
             order.retain(|&row| states.iter().any(|state| state.wants(row)));
             features.fill(&order);
@@ -123,9 +131,9 @@ pub fn solve(
     }
     // One pass more for the accounts.
     let mut slacks = vec![0.0; states.len()];
-    for &block in &blocks {
-        let order: Vec<usize> = (block * BLOCK..rows.count().min((block + 1) * BLOCK)).collect();
-        features.fill(&order);
+    runs.sort_unstable();
+    for block in runs.chunks(runs_of_block) {
+        features.fill(&rows_of(block));
         states.par_iter().zip(&mut slacks).for_each(|(state, slack)| *slack += state.slack(&features));
     }
     states.into_iter().zip(slacks).map(|(state, slack)| state.solution(slack, tolerance)).collect()
@@ -140,8 +148,8 @@ struct Features<'a> {
 }
 
 impl<'a> Features<'a> {
-    fn new(rows: &'a dyn Rows) -> Self {
-        let values = vec![0.0; BLOCK.min(rows.count()) * rows.width()];
+    fn new(rows: &'a dyn Rows, most: usize) -> Self {
+        let values = vec![0.0; most.min(rows.count()) * rows.width()];
         Self { rows, order: Vec::new(), values, squared_norms: Vec::new() }
     }
 

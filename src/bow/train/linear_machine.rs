@@ -23,8 +23,8 @@ use crate::progress::Progress;
 
 /// Passes over the pictures at most.
 const PASSES: usize = 1000;
-/// Rows mapped together.
-const TOGETHER: usize = 256;
+/// Bytes of features mapped together, unless a single row has more.
+const TOGETHER: usize = 64 << 20;
 
 pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let Task { settings, data, progress, .. } = *task;
@@ -150,8 +150,9 @@ fn mean_and_variance(store: &Store, channel: usize, map: &FeatureMap, rows: &[us
     let width = map.width() * store.dimensions()[channel];
     let mut sums = vec![0.0f64; width];
     let mut squares = 0.0;
-    let mut features = Array2::<f64>::zeros((TOGETHER.min(rows.len()), width));
-    for rows in rows.chunks(TOGETHER) {
+    let together = (TOGETHER / (width.max(1) * size_of::<f64>())).clamp(1, rows.len().max(1));
+    let mut features = Array2::<f64>::zeros((together, width));
+    for rows in rows.chunks(together) {
         let fill = |(&row, mut to): (&usize, ArrayViewMut1<'_, f64>)| {
             let to = to.as_slice_mut().expect("row by row");
             map.map(&store.histogram(channel, row), 1.0, to);
