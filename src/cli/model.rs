@@ -217,6 +217,13 @@ fn histograms(
 ) -> Result<Outcome, Error> {
     let mut failed = 0;
     let (ids, rows): (Vec<String>, Vec<Vec<f32>>) = match dataset {
+        None if !model.has_support() => {
+            return Err(Error::Usage {
+                message: "this model's linear classifiers have no support pictures whose histograms could be written"
+                    .to_string(),
+                hint: Some("--data DIR writes those of a data set".to_string()),
+            });
+        }
         None => {
             let row = |i: usize| {
                 model.channels.iter().flat_map(|channel| channel.histograms().row(i).to_vec()).collect::<Vec<f32>>()

@@ -39,6 +39,18 @@ impl<'a> Pool<'a> {
         Self { dataset: &data.split, entries: by_path.into_values().collect() }
     }
 
+    /// What `keep` makes of each picture's and its twin's histograms, or why there are none.
+    fn encode<T: Send>(
+        &self,
+        task: &Task<'_>,
+        keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> T + Sync,
+    ) -> Vec<Result<T, String>> {
+        let Task { settings, cache, progress, .. } = *task;
+        let encoders: Vec<&Encoder> = task.encoders.iter().collect();
+        let looking = Looking { settings, encoders: &encoders, dataset: self.dataset, cache, progress };
+        encode(&looking, &self.entries, sides(settings.picture.twins), keep)
+    }
+
     /// The usable pictures' rows as `row` has them, and the unusable pictures.
     fn sort_out<T>(
         &self,
@@ -141,17 +153,9 @@ impl Rows {
 }
 
 /// Histograms of every usable picture of the pool and of its twin, a matrix a channel; their rows; and the unusable pictures.
-pub(super) fn encode_pool(
-    settings: &Settings,
-    encoders: &[Encoder],
-    pool: &Pool<'_>,
-    cache: Option<&Cache>,
-    progress: &dyn Progress,
-) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
-    let sides = sides(settings.picture.twins);
-    let all: Vec<&Encoder> = encoders.iter().collect();
-    let encoded =
-        encode(settings, &all, pool.dataset, &pool.entries, sides, cache, progress, |_, histograms| histograms);
+pub(super) fn encode_pool(task: &Task<'_>, pool: &Pool<'_>) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
+    let Task { encoders, progress, .. } = *task;
+    let encoded = pool.encode(task, |_, histograms| histograms);
     let mut count = 0;
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); encoders.len()];
     let (usable, left_out) = pool.sort_out(encoded, progress, |_, sides| {
@@ -182,29 +186,33 @@ pub(super) fn store_pool(task: &Task<'_>, pool: &Pool<'_>) -> Result<(Rows, Stor
     let bytes = (count * dimensions.clone().sum::<usize>() * size_of::<f32>()) as u64;
     let failed = |source| TrainError::Store { folder: folder.clone(), bytes, source };
     let writer = Writer::new(&folder, count, dimensions.collect()).map_err(failed)?;
-    let all: Vec<&Encoder> = encoders.iter().collect();
     let keep = |entry: usize, histograms: Vec<Vec<Vec<f32>>>| {
         for (side, histograms) in histograms.iter().enumerate() {
             writer.put(entry * sides.len() + side, histograms);
         }
     };
-    let encoded = encode(settings, &all, pool.dataset, &pool.entries, sides, cache, progress, keep);
+    let encoded = pool.encode(task, keep);
     let (usable, left_out) = pool.sort_out(encoded, progress, |entry, ()| entry * sides.len());
     Ok((usable, writer.finish().map_err(failed)?, left_out))
 }
 
+/// How pictures are looked at.
+pub(super) struct Looking<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) encoders: &'a [&'a Encoder],
+    pub(super) dataset: &'a Dataset,
+    pub(super) cache: Option<&'a Cache>,
+    pub(super) progress: &'a dyn Progress,
+}
+
 /// What `keep` makes of each picture's histograms, those of all channels for each of its `sides`, or why there are none.
-#[allow(clippy::too_many_arguments)]
 pub(super) fn encode<T: Send>(
-    settings: &Settings,
-    encoders: &[&Encoder],
-    dataset: &Dataset,
+    looking: &Looking<'_>,
     entries: &[&Entry],
     sides: &[bool],
-    cache: Option<&Cache>,
-    progress: &dyn Progress,
     keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> T + Sync,
 ) -> Vec<Result<T, String>> {
+    let Looking { settings, encoders, dataset, cache, progress } = *looking;
     let options = decode_options(settings);
     let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| digest(encoder)).collect();
     progress.begin("histograms", entries.len());

@@ -12,8 +12,8 @@ use crate::bow::config::Cost;
 use crate::bow::score::gram::sums;
 
 pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
-    let Task { settings, data, encoders, cache, progress } = *task;
-    let (usable, histograms, left_out) = encode_pool(settings, encoders, &Pool::new(data), cache, progress);
+    let Task { settings, data, encoders, progress, .. } = *task;
+    let (usable, histograms, left_out) = encode_pool(task, &Pool::new(data));
     let splits = task.splits(&usable)?;
 
     progress.begin("kernels", encoders.len());

@@ -28,7 +28,7 @@ use crate::picture::DecodeOptions;
 use crate::progress::Progress;
 use cache::Cache;
 use examples::keep_examples;
-use histograms::{Part, Rows, Splits, encode};
+use histograms::{Looking, Part, Rows, Splits, encode};
 use sample::learn_codebooks;
 
 /// Why a training failed.
@@ -318,8 +318,8 @@ pub fn scores(
     let encoders: Vec<&Encoder> = model.channels.iter().map(|channel| &channel.encoder).collect();
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
     let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
-    let encoded =
-        encode(&model.settings, &encoders, dataset, &entries, sides, cache, progress, |_, histograms| histograms);
+    let looking = Looking { settings: &model.settings, encoders: &encoders, dataset, cache, progress };
+    let encoded = encode(&looking, &entries, sides, |_, histograms| histograms);
     model.mean_scores(encoded)
 }
 

@@ -1,7 +1,7 @@
 //! Histograms on disk: written as they come, one file a channel, and read through a memory map, so that they need not fit into memory.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -20,8 +20,9 @@ impl Writer {
     pub(super) fn new(folder: &Path, rows: usize, dimensions: Vec<usize>) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let file = |&dimensions: &usize| {
-            let file = tempfile::tempfile_in(folder)?;
-            file.set_len((rows * dimensions * size_of::<f32>()) as u64)?;
+            let mut file = tempfile::tempfile_in(folder)?;
+            // Written once for nothing, so that a disk without room is found now and not hours later.
+            std::io::copy(&mut std::io::repeat(0).take((rows * dimensions * size_of::<f32>()) as u64), &mut file)?;
             Ok(Mutex::new(file))
         };
         let files = dimensions.iter().map(file).collect::<std::io::Result<_>>()?;
