@@ -25,6 +25,7 @@ use bowsight::bow::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord};
 use bowsight::explanation::{BiasMode, Explanation, Query};
 use bowsight::ledger::TOLERANCE;
 use bowsight::model::{Forward, Model, ModelError};
+use bowsight::numeric::lanes::squared_distance;
 use bowsight::numeric::random::stream;
 use bowsight::picture::Picture;
 use bowsight::picture::tiles::Tiles;
@@ -270,6 +271,20 @@ fn encoded(model: &BagOfWords, picture: &Picture) -> Vec<Encoded> {
         encoder.encode(&features, features.grid.region())
     };
     model.channels.iter().map(|channel| encode(&channel.encoder)).collect()
+}
+
+/// Whether two of the words next to a feature are equally far from it.
+fn has_ties(encoder: &Encoder, picture: &Picture) -> bool {
+    let Codebook::Words(nearest, _) = &encoder.codebook else { return false };
+    let descriptors = encoder.features(picture, true).descriptors.unwrap();
+    let slice = |row: ndarray::ArrayView1<'_, f32>| row.to_vec();
+    descriptors.rows().into_iter().any(|descriptor| {
+        let descriptor = slice(descriptor);
+        let mut distances: Vec<f32> =
+            nearest.words().rows().into_iter().map(|word| squared_distance(&descriptor, &slice(word))).collect();
+        distances.sort_by(f32::total_cmp);
+        distances.windows(2).take(encoder.config.neighbours()).any(|pair| pair[0] == pair[1])
+    })
 }
 
 fn close(a: &Array2<f64>, b: &Array2<f64>, tolerance: f64) -> bool {
@@ -587,11 +602,12 @@ proptest! {
         prop_assert!(close(&sum, &whole.relevance, 1e-9));
     }
 
-    /// The order of words, support pictures and categories is only an order.
+    /// The order of words, support pictures and categories is only an order; but for words that are equally near, of which the first is taken.
     #[test]
     fn permutations_change_nothing(kind in any_kind(), seed in 0u64..10_000) {
         let model = model(vec![channel(kind, "1x1+2x2")], seed);
         let picture = picture(40, 33, seed);
+        prop_assume!(!has_ties(&model.channels[0].encoder, &picture));
         let mut turned = self::model(vec![channel(kind, "1x1+2x2")], seed);
         let (words, block) = (turned.settings.channel[0].vocabulary.words, turned.settings.channel[0].block());
         let order: Vec<usize> = (0..words).map(|w| (5 * w + 3) % words).collect();
