@@ -5,7 +5,8 @@
     python3 tools/growth.py --work DIR
 
 Pictures are generated (`bowsight shapes`), so that the measurement needs no data. Each figure is one run of the whole program, on all
-processors; needs a quiet machine, 4 GiB of memory for the largest sizes and about five minutes. Linux only: peak memory is what the kernel reports.
+processors; needs a quiet machine, 4 GiB of memory and 12 GiB of disk for the largest sizes and about twenty minutes. Linux only: memory is what
+the kernel reports.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = [250, 500, 1000, 2000, 4000, 8000, 16000]
+LINEAR = [1000, 4000, 16000, 100000]
 WORDS = [500, 1000, 2000, 4000, 8000, 16000]
 MEGAPIXELS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
 SMALL = (160, 120)
@@ -28,19 +31,37 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/bowsight", metavar="FILE", help="bowsight [default: target/release/bowsight]")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="folder for pictures and models; what is there is used again")
-    parser.add_argument("--largest-training", type=int, default=PICTURES[-1], metavar="N", help=f"no more pictures than this [default: {PICTURES[-1]}]")
+    parser.add_argument("--largest-training", type=int, default=LINEAR[-1], metavar="N", help=f"no more pictures than this [default: {LINEAR[-1]}]")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/growth.md", metavar="FILE", help="the page [default: docs/growth.md]")
     return parser.parse_args()
 
 
-def measure(command):
-    """Seconds and peak MiB of a command."""
+def measure(command, own=None):
+    """Seconds and peak MiB of a command; to the list `own` is added the peak MiB without pages of files, which the system may take back."""
     began = time.monotonic()
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    stopped, anonymous = threading.Event(), []
+    watch = threading.Thread(target=lambda: watch_anonymous(process.pid, stopped, anonymous))
+    if own is not None:
+        watch.start()
     _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    stopped.set()
     if status != 0:
         sys.exit(f"failed: {' '.join(map(str, command))}")
-    return time.monotonic() - began, usage.ru_maxrss / 1024
+    if own is not None:
+        watch.join()
+        own.append(max(anonymous))
+    return seconds, usage.ru_maxrss / 1024
+
+
+def watch_anonymous(process, stopped, found):
+    while not stopped.wait(0.02):
+        try:
+            lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        except OSError:
+            return
+        found += [int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")]
 
 
 def shapes(program, folder, count, size):
@@ -82,22 +103,29 @@ def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def training(program, work, sizes):
-    folder = work / "pictures"
+def training(program, work, sizes, solver="smo"):
     count = max(max(size["pictures"] for size in sizes), 1000)
+    folder = work / ("many" if count > PICTURES[-1] else "pictures")
     shapes(program, folder, count, SMALL)
     rows = []
     for size in sizes:
         model = work / "growth.bowsight"
         data = labelled_list(folder, size["pictures"])
-        command = [program, "train", "--quiet", "--data", data, "--model", model, "--words", size["words"], "--c", "10"]
-        seconds, memory = measure(command)
+        command = [program, "train", "--quiet", "--data", data, "--model", model, "--words", size["words"], "--c", "10", "--solver", solver]
+        own = []
+        seconds, memory = measure(command, own)
+        if solver == "linear":
+            histograms_on_disk = size["pictures"] * 8 * size["words"] * 4 / 2**20
+            memory = f"{number(own[0])} | {number(histograms_on_disk)}"
+        else:
+            memory = number(memory)
         spent = stages(model)
         names = ("sampling descriptors", "learning words", "histograms", "kernels", "classifiers")
         size_on_disk = model.stat().st_size / 2**20
-        rows.append([f"{size['pictures']:,}", f"{size['words']:,}", number(seconds), *(number(spent.get(name, 0.0)) for name in names), number(memory), number(size_on_disk)])
+        rows.append([f"{size['pictures']:,}", f"{size['words']:,}", number(seconds), *(number(spent.get(name, 0.0)) for name in names), memory, number(size_on_disk)])
         print("  ".join(rows[-1]), flush=True)
-    return table(["pictures", "words", "s", "sample", "vocabulary", "histograms", "kernels", "classifiers", "peak MiB", "model MiB"], rows)
+    memory = ["own MiB", "on disk MiB"] if solver == "linear" else ["peak MiB"]
+    return table(["pictures", "words", "s", "sample", "vocabulary", "histograms", "kernels", "classifiers", *memory, "model MiB"], rows)
 
 
 def explaining(program, work):
@@ -133,6 +161,7 @@ def main():
     version = subprocess.run([given.program, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     load = os.getloadavg()[0]
     pictures = training(given.program, given.work, [{"pictures": n, "words": 1000} for n in PICTURES if n <= given.largest_training])
+    linear = training(given.program, given.work, [{"pictures": n, "words": 1000} for n in LINEAR if n <= given.largest_training], "linear")
     words = training(given.program, given.work, [{"pictures": 1000, "words": k} for k in WORDS])
     sizes = explaining(given.program, given.work)
     given.out.write_text(f"""# How cost grows
@@ -145,6 +174,9 @@ Generated pictures of {SMALL[0]}×{SMALL[1]} (`bowsight shapes`), two categories
 and n²·D in time.
 
 {pictures}
+The same by linear machines on feature maps of order 1 (`--solver linear`, 24,000 features), whose histograms are on disk. Own memory leaves out the pages of files, which the system gives to whoever needs them: it is what must be there.
+
+{linear}
 ## Training: the number of words
 1,000 of the same pictures.
 
