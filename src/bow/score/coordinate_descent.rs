@@ -19,7 +19,7 @@ use crate::numeric::random::stream;
 
 /// ϱ at first. The larger it is, the more it holds the single steps up; the smaller, the slower b follows.
 const FIRST_EXCESS_COST: f64 = 0.1;
-/// ϱ at most and at least.
+/// ϱ at least and at most.
 const EXCESS_COSTS: (f64, f64) = (0.01, 1e4);
 /// ϱ is doubled or halved where one of what has to vanish, the slopes' spread and the move of b, is so many times the other.
 const OUT_OF_BALANCE: f64 = 10.0;
