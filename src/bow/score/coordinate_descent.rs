@@ -478,7 +478,7 @@ mod tests {
         }
     }
 
-    /// On features of unit variance about their mean, as training has them, and from the other side: the kernel machine of the same problem.
+    /// From the other side: the kernel machine of the same problem.
     #[test]
     fn sequential_minimal_optimisation_finds_the_same() {
         let (rows, problems) = generated(11, 200, 30, 3);
