@@ -190,7 +190,7 @@ pub trait Terms: Send + Sync {
         1.0
     }
 
-    /// The sums of n rows with a panel of points, a lane each, in `sums`, n zeros.
+    /// Writes the sums of n rows with a panel of points, a lane each, to `sums` (n).
     ///
     /// To the bit those of [`Terms::sum_at`], unless a kernel whose terms bear it sums in f32 as `pairs.rs` does: this is for many pairs at once, where
     /// no account has to balance.

@@ -1,8 +1,8 @@
 //! The sums of many pairs of rows, in f32: what a Gram matrix is made of, and the scores of many pictures.
 //!
-//! Both shapes are made of strips: all rows of a lot with the [`WIDTH`] points of a panel, in which equal dimensions lie side by side. Dimensions are
-//! taken in stretches, so that a panel stays in the cache; in there a tile of [`HEIGHT`]×[`WIDTH`] pairs stays in registers. Each lane is one pair,
-//! whose terms are added in an order that depends on nothing but the dimension: any width of register, and any company, gives the same bits.
+//! Both shapes are made of strips: all rows of a lot with the [`WIDTH`] points of a panel, in which equal dimensions lie side by side. A tile of
+//! [`HEIGHT`]×[`WIDTH`] pairs stays in registers while rows and panel are read from front to back, which caches foresee. Each lane is one pair, whose
+//! terms are added in an order that depends on nothing but the dimension: any width of register, and any company, gives the same bits.
 //!
 //! **Error.** [`GROUP`] terms, [`RUN`] groups and [`STRETCH`]/[`RUN`] runs are summed in f32, the rest in f64: with u = 2⁻²⁴ a sum is wrong by at most
 //! `(2 + 8 + 8)u Σ_d |t| ≈ 1.1·10⁻⁶ Σ_d |t|`, a rounding to f32 at the end included, and by what [`Single::four`] adds.
@@ -23,6 +23,10 @@ pub(super) const GROUP: usize = 4;
 const RUN: usize = 8;
 /// Groups summed in f32: 256 dimensions.
 const STRETCH: usize = 8 * RUN;
+/// Dimensions of a panel: its 256 KiB stay in the second cache.
+const LENGTH: usize = 8 * STRETCH * GROUP;
+/// Points laid out at a time.
+const SIDE: usize = 4;
 /// Rows of a rectangle that one thread takes: enough that laying out the panel hardly counts.
 const BAND: usize = 512;
 
@@ -80,7 +84,6 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
         |sums: &mut Vec<Lanes>, (number, mut strip)| {
             let rows = &rows[number * WIDTH..];
             let points = &rows[..WIDTH.min(rows.len())];
-            sums.clear();
             sums.resize(rows.len(), [0.0; WIDTH]);
             terms.strip(scale, rows, points, sums);
             let pieces = rows.len().div_ceil(WIDTH);
@@ -135,21 +138,15 @@ pub(in crate::bow) fn rectangle(
     }
 }
 
-/// [`Terms::strip`] in f32; `sums` hold zeros.
+/// [`Terms::strip`] in f32.
 pub(super) fn strip<T: Single>(scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [Lanes]) {
     let dimensions = points.first().map_or(0, |point| point.len());
-    let nothing = T::prepare(0.0);
-    let mut panel = vec![[[nothing; WIDTH]; GROUP]; STRETCH];
-    for first in (0..dimensions).step_by(STRETCH * GROUP) {
-        let last = (first + STRETCH * GROUP).min(dimensions);
-        let side_by_side = panel.as_flattened_mut();
-        for (lane, point) in points.iter().enumerate() {
-            for (to, &value) in side_by_side.iter_mut().zip(&point[first..last]) {
-                to[lane] = T::prepare(value * scale);
-            }
-        }
-        side_by_side[last - first..].fill([nothing; WIDTH]);
-        add_stretch::<T>(scale, rows, first, last, &panel, sums);
+    let mut panel = vec![[[T::prepare(0.0); WIDTH]; GROUP]; dimensions.min(LENGTH).div_ceil(GROUP)];
+    // At least once: the sums of no dimension are 0.
+    for first in (0..dimensions.max(1)).step_by(LENGTH) {
+        let last = (first + LENGTH).min(dimensions);
+        lay_out::<T>(scale, points, first, last, panel.as_flattened_mut());
+        add_panel::<T>(scale, rows, first, last, &panel, sums);
     }
     if scale != 1.0 {
         let back = 1.0 / f64::from(scale);
@@ -157,9 +154,27 @@ pub(super) fn strip<T: Single>(scale: f32, rows: &[&[f32]], points: &[&[f32]], s
     }
 }
 
-/// `sums_ij += Σ_d t(rows_i,d , panel_d,j)` over the dimensions from `first` to `last`.
+/// Writes the points' dimensions from `first` to `last` side by side, and prepared zeros behind them.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn add_stretch<T: Single>(
+fn lay_out<T: Single>(scale: f32, points: &[&[f32]], first: usize, last: usize, panel: &mut [[f32; WIDTH]]) {
+    let starts = (first..last).step_by(STRETCH * GROUP);
+    // What is written stays in the first cache until all points are there.
+    for (first, panel) in starts.zip(panel[..last - first].chunks_mut(STRETCH * GROUP)) {
+        for (number, points) in points.chunks(SIDE).enumerate() {
+            // Where points are missing, the last stands for them.
+            let point = |i: usize| &points[i.min(points.len() - 1)][first..];
+            let [a, b, c, d] = [point(0), point(1), point(2), point(3)];
+            for ((((to, a), b), c), d) in panel.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                to.as_chunks_mut().0[number] = [*a, *b, *c, *d].map(|value| T::prepare(value * scale));
+            }
+        }
+    }
+    panel[last - first..].fill([T::prepare(0.0); WIDTH]);
+}
+
+/// `sums_ij = Σ_d t(rows_i,d , panel_d,j)` over the dimensions from `first` to `last`, to which is added what the sums hold of the dimensions before.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn add_panel<T: Single>(
     scale: f32,
     rows: &[&[f32]],
     first: usize,
@@ -167,43 +182,52 @@ fn add_stretch<T: Single>(
     panel: &[[[f32; WIDTH]; GROUP]],
     sums: &mut [Lanes],
 ) {
-    let panel = &panel[..(last - first).div_ceil(GROUP)];
     let nothing = T::prepare(0.0);
     let mut prepared = [[[nothing; GROUP]; STRETCH]; HEIGHT];
     for (rows, sums) in rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)) {
-        // Where rows are missing, the last stands for them.
-        let row = |i: usize| &rows[i.min(rows.len() - 1)][first..last];
-        let rows = [row(0), row(1), row(2), row(3)];
-        if T::AS_THEY_ARE && (last - first).is_multiple_of(GROUP) {
-            add_tile::<T>(rows.map(|row| row.as_chunks().0), panel, sums);
-        } else {
-            for (prepared, row) in prepared.iter_mut().zip(rows) {
-                let prepared = prepared.as_flattened_mut();
-                for (to, &value) in prepared.iter_mut().zip(row) {
-                    *to = T::prepare(value * scale);
-                }
-                prepared[last - first..].fill(nothing);
-            }
-            add_tile::<T>(prepared.each_ref().map(|row| &row[..panel.len()]), panel, sums);
+        let mut tile = [[0.0f64; WIDTH]; HEIGHT];
+        if first > 0 {
+            tile[..sums.len()].copy_from_slice(sums);
         }
+        let starts = (first..last).step_by(STRETCH * GROUP);
+        for (first, panel) in starts.zip(panel.chunks(STRETCH)) {
+            let last = (first + STRETCH * GROUP).min(last);
+            let panel = &panel[..(last - first).div_ceil(GROUP)];
+            // Where rows are missing, the last stands for them.
+            let row = |i: usize| &rows[i.min(rows.len() - 1)][first..last];
+            let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
+            let stretch = if T::AS_THEY_ARE && (last - first).is_multiple_of(GROUP) {
+                stretch_sums::<T>([a.as_chunks().0, b.as_chunks().0, c.as_chunks().0, d.as_chunks().0], panel)
+            } else {
+                for (prepared, row) in prepared.iter_mut().zip([a, b, c, d]) {
+                    let prepared = prepared.as_flattened_mut();
+                    for (to, &value) in prepared.iter_mut().zip(row) {
+                        *to = T::prepare(value * scale);
+                    }
+                    prepared[last - first..].fill(nothing);
+                }
+                let [a, b, c, d] = &prepared;
+                stretch_sums::<T>([a, b, c, d], panel)
+            };
+            for (sum, stretch) in tile.as_flattened_mut().iter_mut().zip(stretch.as_flattened()) {
+                *sum += f64::from(*stretch);
+            }
+        }
+        sums.copy_from_slice(&tile[..sums.len()]);
     }
 }
 
 #[inline(always)]
-fn add_tile<T: Single>(rows: [&[[f32; GROUP]]; HEIGHT], panel: &[[[f32; WIDTH]; GROUP]], sums: &mut [Lanes]) {
-    let mut stretch = [[0.0f32; WIDTH]; HEIGHT];
-    let [a, b, c, d] = rows.map(|row| row.chunks(RUN));
+fn stretch_sums<T: Single>(rows: [&[[f32; GROUP]]; HEIGHT], panel: &[[[f32; WIDTH]; GROUP]]) -> [[f32; WIDTH]; HEIGHT] {
+    let mut sums = [[0.0f32; WIDTH]; HEIGHT];
+    let [a, b, c, d] = rows.each_ref().map(|row| row.chunks(RUN));
     for ((((panel, a), b), c), d) in panel.chunks(RUN).zip(a).zip(b).zip(c).zip(d) {
         let run = run_sums::<T>([a, b, c, d], panel);
-        for (sum, run) in stretch.as_flattened_mut().iter_mut().zip(run.as_flattened()) {
+        for (sum, run) in sums.as_flattened_mut().iter_mut().zip(run.as_flattened()) {
             *sum += run;
         }
     }
-    for (sums, stretch) in sums.iter_mut().zip(&stretch) {
-        for (sum, stretch) in sums.iter_mut().zip(stretch) {
-            *sum += f64::from(*stretch);
-        }
-    }
+    sums
 }
 
 /// The rows come as separate slices and not as one array: else the compiler takes the rows of one column for the lanes.
@@ -260,8 +284,15 @@ mod tests {
     #[test]
     fn sums_of_pairs_equal_the_double_loop() {
         let mut random = crate::numeric::random::stream(7, "pairs");
-        let shapes =
-            (0..70).map(|dimensions| (5, dimensions)).chain([(33, 1030), (258, 9), (1, 3), (0, 4), (65, 256), (2, 0)]);
+        let shapes = (0..70).map(|dimensions| (5, dimensions)).chain([
+            (33, 1030),
+            (258, 9),
+            (1, 3),
+            (0, 4),
+            (65, 256),
+            (2, 0),
+            (35, 5003),
+        ]);
         for (number, (n, dimensions)) in shapes.enumerate() {
             let magnitude = [1.0, 1e-3, 3e4][number % 3];
             let rows = Array2::from_shape_fn((n, dimensions), |_| {
@@ -289,9 +320,17 @@ mod tests {
     #[test]
     fn sums_of_a_rectangle_equal_the_double_loop() {
         let mut random = crate::numeric::random::stream(8, "rectangle");
-        for (n, m, dimensions) in
-            [(0, 2, 3), (3, 0, 3), (1, 1, 1), (5, 33, 70), (521, 3, 18), (9, 65, 259), (6, 31, 4), (7, 2, 0)]
-        {
+        for (n, m, dimensions) in [
+            (0, 2, 3),
+            (3, 0, 3),
+            (1, 1, 1),
+            (5, 33, 70),
+            (521, 3, 18),
+            (9, 65, 259),
+            (6, 31, 4),
+            (7, 2, 0),
+            (5, 34, 2052),
+        ] {
             let mut values = |count: usize, magnitude: fn(usize) -> f32| -> Vec<Vec<f32>> {
                 let mut value = |magnitude: f32| magnitude * (random.random::<f32>() - 0.3).max(0.0).powi(4);
                 (0..count).map(|i| (0..dimensions).map(|_| value(magnitude(i))).collect()).collect()
