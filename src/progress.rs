@@ -10,6 +10,9 @@ pub trait Progress: Sync {
     /// One step of the stage is done.
     fn step(&self);
 
+    /// How far the stage is between two steps, where these are far apart.
+    fn say(&self, state: &str);
+
     /// So many pictures of the stage took so long together.
     fn took(&self, pictures: usize, timings: &Timings);
 
@@ -27,6 +30,7 @@ pub struct Silent;
 impl Progress for Silent {
     fn begin(&self, _stage: &str, _total: usize) {}
     fn step(&self) {}
+    fn say(&self, _state: &str) {}
     fn took(&self, _pictures: usize, _timings: &Timings) {}
     fn end(&self) {}
     fn warn(&self, _message: &str) {}

@@ -13,6 +13,9 @@ use crate::error::{Error, causes};
 use crate::progress::Progress;
 use crate::timings::{self, Timings};
 
+/// Time between two lines of a stage.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
 /// How progress is shown.
 enum Style {
     Hidden,
@@ -202,11 +205,29 @@ impl Progress for Reporter {
             stage.done += 1;
             if let Some(bar) = &stage.bar {
                 bar.inc(1);
-            } else if matches!(self.style, Style::Lines) && stage.said.elapsed() >= Duration::from_secs(5) {
+            } else if matches!(self.style, Style::Lines) && stage.said.elapsed() >= BETWEEN_LINES {
                 stage.said = Instant::now();
                 let left = stage.began.elapsed().as_secs_f64() / stage.done as f64
                     * stage.total.saturating_sub(stage.done) as f64;
                 message = Some(format!("{}: {}/{}, about {left:.0} s left", stage.name, stage.done, stage.total));
+            }
+        }
+        if let Some(message) = message {
+            self.line(&message);
+        }
+    }
+
+    fn say(&self, state: &str) {
+        let mut message = None;
+        if let Ok(mut stage) = self.stage.lock()
+            && let Some(stage) = stage.as_mut()
+        {
+            let text = format!("{}: {state}", stage.name);
+            if let Some(bar) = &stage.bar {
+                bar.set_message(text);
+            } else if matches!(self.style, Style::Lines) && stage.said.elapsed() >= BETWEEN_LINES {
+                stage.said = Instant::now();
+                message = Some(text);
             }
         }
         if let Some(message) = message {

@@ -93,15 +93,26 @@ impl Solution {
     }
 }
 
+/// A pass that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// 1 is the first.
+    pub number: usize,
+    /// Problems that are solved.
+    pub done: usize,
+    /// The others' largest difference of slopes, 0 of none: at the tolerance they are solved.
+    pub violation: f64,
+}
+
 /// Solves all `problems` on the same `rows`. Each solution is that of its problem alone, whatever is solved beside it, on any number of threads.
 ///
-/// `starts` are solutions of the same problems for smaller bounds, or none. `passed` is told after each pass how many problems are solved.
+/// `starts` are solutions of the same problems for smaller bounds, or none. `passed` is told of each pass.
 pub fn solve(
     rows: &dyn Rows,
     problems: &[Problem],
     starts: Vec<Solution>,
     options: Options,
-    passed: &dyn Fn(usize),
+    passed: &dyn Fn(Pass),
 ) -> Vec<Solution> {
     let Options { tolerance, passes, seed } = options;
     let mut starts = starts.into_iter();
@@ -127,7 +138,12 @@ pub fn solve(
             states.par_iter_mut().for_each(|state| state.visit(&features));
         }
         states.iter_mut().for_each(|state| state.end_pass(tolerance));
-        passed(states.iter().filter(|state| state.done).count());
+        let left = || states.iter().filter(|state| !state.done);
+        passed(Pass {
+            number: pass + 1,
+            done: states.len() - left().count(),
+            violation: left().map(|state| state.violation).fold(0.0, f64::max),
+        });
     }
     // One pass more for the accounts.
     let mut slacks = vec![0.0; states.len()];
@@ -517,6 +533,20 @@ mod tests {
             assert_eq!(together.weights, alone.weights);
             assert_eq!((together.bias, &together.report), (alone.bias, &alone.report));
         }
+    }
+
+    #[test]
+    fn every_pass_is_told_until_nothing_is_left() {
+        let (rows, problems) = generated(5, 300, 20, 3);
+        let told = std::cell::RefCell::new(Vec::new());
+        let solutions = solve(&rows, &problems, Vec::new(), options(1e-3), &|pass| told.borrow_mut().push(pass));
+        let told = told.into_inner();
+        assert!(told.iter().enumerate().all(|(i, pass)| pass.number == i + 1));
+        assert_eq!(told.len(), solutions.iter().map(|solution| solution.report.iterations).max().unwrap());
+        let (last, before) = told.split_last().unwrap();
+        assert_eq!((last.done, last.violation), (3, 0.0));
+        assert!(before.iter().all(|pass| pass.done < 3 && pass.violation > 0.0));
+        assert!(before.is_sorted_by(|one, next| one.done <= next.done));
     }
 
     #[test]

@@ -79,6 +79,10 @@ impl Progress for OfFold<'_> {
         self.inner.step();
     }
 
+    fn say(&self, state: &str) {
+        self.inner.say(state);
+    }
+
     fn took(&self, pictures: usize, timings: &Timings) {
         self.inner.took(pictures, timings);
     }

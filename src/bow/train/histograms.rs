@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -39,12 +40,12 @@ impl<'a> Pool<'a> {
         Self { dataset: &data.split, entries: by_path.into_values().collect() }
     }
 
-    /// What `keep` makes of each picture's and its twin's histograms, or why there are none.
-    fn encode<T: Send>(
+    /// [`encode`] of each picture and its twin.
+    fn encode<T: Send, E: Send>(
         &self,
         task: &Task<'_>,
-        keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> T + Sync,
-    ) -> Vec<Result<T, String>> {
+        keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> Result<T, E> + Sync,
+    ) -> Result<Vec<Result<T, String>>, E> {
         let Task { settings, cache, progress, .. } = *task;
         let encoders: Vec<&Encoder> = task.encoders.iter().collect();
         let looking = Looking { settings, encoders: &encoders, dataset: self.dataset, cache, progress };
@@ -155,7 +156,7 @@ impl Rows {
 /// Histograms of every usable picture of the pool and of its twin, a matrix a channel; their rows; and the unusable pictures.
 pub(super) fn encode_pool(task: &Task<'_>, pool: &Pool<'_>) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
     let Task { encoders, progress, .. } = *task;
-    let encoded = pool.encode(task, |_, histograms| histograms);
+    let Ok(encoded) = pool.encode(task, |_, histograms| Ok::<_, Infallible>(histograms));
     let mut count = 0;
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); encoders.len()];
     let (usable, left_out) = pool.sort_out(encoded, progress, |_, sides| {
@@ -187,11 +188,10 @@ pub(super) fn store_pool(task: &Task<'_>, pool: &Pool<'_>) -> Result<(Rows, Stor
     let failed = |source| TrainError::Store { folder: folder.clone(), bytes, source };
     let writer = Writer::new(&folder, count, dimensions.collect()).map_err(failed)?;
     let keep = |entry: usize, histograms: Vec<Vec<Vec<f32>>>| {
-        for (side, histograms) in histograms.iter().enumerate() {
-            writer.put(entry * sides.len() + side, histograms);
-        }
+        let mut sides = histograms.iter().zip(entry * sides.len()..);
+        sides.try_for_each(|(histograms, row)| writer.put(row, histograms))
     };
-    let encoded = pool.encode(task, keep);
+    let encoded = pool.encode(task, keep).map_err(failed)?;
     let (usable, left_out) = pool.sort_out(encoded, progress, |entry, ()| entry * sides.len());
     Ok((usable, writer.finish().map_err(failed)?, left_out))
 }
@@ -205,13 +205,14 @@ pub(super) struct Looking<'a> {
     pub(super) progress: &'a dyn Progress,
 }
 
-/// What `keep` makes of each picture's histograms, those of all channels for each of its `sides`, or why there are none.
-pub(super) fn encode<T: Send>(
+/// What `keep` makes of each picture's histograms, those of all channels for each of its `sides`, or why there are none. Where `keep` fails, nothing
+/// more is computed.
+pub(super) fn encode<T: Send, E: Send>(
     looking: &Looking<'_>,
     entries: &[&Entry],
     sides: &[bool],
-    keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> T + Sync,
-) -> Vec<Result<T, String>> {
+    keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> Result<T, E> + Sync,
+) -> Result<Vec<Result<T, String>>, E> {
     let Looking { settings, encoders, dataset, cache, progress } = *looking;
     let options = decode_options(settings);
     let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| digest(encoder)).collect();
@@ -260,7 +261,10 @@ pub(super) fn encode<T: Send>(
             let result = histograms.map(|histograms| keep(number, histograms));
             progress.took(1, &timings.get());
             progress.step();
-            result
+            match result {
+                Ok(kept) => kept.map(Ok),
+                Err(reason) => Ok(Err(reason)),
+            }
         })
         .collect();
     progress.end();

@@ -45,8 +45,7 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let rows = Mapped { store: &store, channels: &channels, rows: &part.rows };
     progress.begin("classifiers", categories.len());
     let all: Vec<usize> = (0..categories.len()).collect();
-    let (costs, solutions) =
-        fit(settings, &rows, &part, &all, |category| costs[category], Vec::new(), &|| progress.step());
+    let (costs, solutions) = fit(settings, &rows, &part, &all, |category| costs[category], Vec::new(), progress);
     progress.end();
 
     let mean: Vec<f32> = channels.iter().flat_map(|channel| channel.mean.iter().copied()).collect();
@@ -170,7 +169,7 @@ fn mean_and_variance(store: &Store, channel: usize, map: &FeatureMap, rows: &[us
     (mean, variance)
 }
 
-/// The classifiers of some categories, with C as `cost` has it.
+/// The classifiers of some categories, with C as `cost` has it; a step each.
 fn fit(
     settings: &Settings,
     rows: &Mapped<'_>,
@@ -178,7 +177,7 @@ fn fit(
     categories: &[usize],
     cost: impl Fn(usize) -> f64,
     starts: Vec<Solution>,
-    step: &dyn Fn(),
+    progress: &dyn Progress,
 ) -> (Vec<Costs>, Vec<Solution>) {
     let labels = |category: usize| part.labels.iter().map(move |labels| labels[category]);
     let costs: Vec<Costs> =
@@ -189,12 +188,14 @@ fn fit(
     };
     let problems: Vec<Problem> = categories.iter().zip(&costs).map(problem).collect();
     let options = Options { tolerance: settings.svm.tolerance, passes: PASSES, seed: settings.seed };
-    let said = Cell::new(0);
-    let solutions = solve(rows, &problems, starts, options, &|done| {
-        (said.get()..done).for_each(|_| step());
-        said.set(done);
+    let done = Cell::new(0);
+    let solutions = solve(rows, &problems, starts, options, &|pass| {
+        (done.replace(pass.done)..pass.done).for_each(|_| progress.step());
+        let (left, tolerance) = (problems.len() - pass.done, options.tolerance);
+        let off = format!("off by {:.1e} (tolerance {tolerance:.0e})", pass.violation);
+        progress.say(&format!("pass {}, {left} left, {off}", pass.number));
     });
-    (said.get()..categories.len()).for_each(|_| step());
+    (done.get()..problems.len()).for_each(|_| progress.step());
     (costs, solutions)
 }
 
@@ -216,7 +217,7 @@ fn choose_cost(
     let mut solutions = Vec::new();
     progress.begin("choosing C", grid.len() * learnable.len());
     for (point, &c) in grid.iter().enumerate() {
-        (_, solutions) = fit(settings, &rows, fit_part, &learnable, |_| c, solutions, &|| progress.step());
+        (_, solutions) = fit(settings, &rows, fit_part, &learnable, |_| c, solutions, progress);
         let scores = scores(store, &channels, &solutions, validate);
         for (number, &category) in learnable.iter().enumerate() {
             let truth: Vec<i8> = validate.labels.iter().map(|labels| labels[category]).collect();

@@ -13,6 +13,7 @@ mod sample;
 mod store;
 mod weights;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use ndarray::Array2;
@@ -319,7 +320,7 @@ pub fn scores(
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
     let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
     let looking = Looking { settings: &model.settings, encoders: &encoders, dataset, cache, progress };
-    let encoded = encode(&looking, &entries, sides, |_, histograms| histograms);
+    let Ok(encoded) = encode(&looking, &entries, sides, |_, histograms| Ok::<_, Infallible>(histograms));
     model.mean_scores(encoded)
 }
 

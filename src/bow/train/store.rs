@@ -11,8 +11,6 @@ use memmap2::Mmap;
 pub(super) struct Writer {
     files: Vec<Mutex<File>>,
     dimensions: Vec<usize>,
-    /// The first thing that went wrong: from then on nothing is written.
-    failed: Mutex<Option<std::io::Error>>,
 }
 
 impl Writer {
@@ -26,18 +24,11 @@ impl Writer {
             Ok(Mutex::new(file))
         };
         let files = dimensions.iter().map(file).collect::<std::io::Result<_>>()?;
-        Ok(Self { files, dimensions, failed: Mutex::new(None) })
+        Ok(Self { files, dimensions })
     }
 
-    /// Writes the histograms of row `row`, one a channel. What goes wrong is said by [`Writer::finish`].
-    pub(super) fn put(&self, row: usize, histograms: &[Vec<f32>]) {
-        let mut failed = self.failed.lock().expect("nobody panics with it");
-        if failed.is_none() {
-            *failed = self.write(row, histograms).err();
-        }
-    }
-
-    fn write(&self, row: usize, histograms: &[Vec<f32>]) -> std::io::Result<()> {
+    /// Writes the histograms of row `row`, one a channel.
+    pub(super) fn put(&self, row: usize, histograms: &[Vec<f32>]) -> std::io::Result<()> {
         for (file, histogram) in self.files.iter().zip(histograms) {
             let bytes: Vec<u8> = histogram.iter().flat_map(|value| value.to_le_bytes()).collect();
             let mut file = file.lock().expect("nobody panics with it");
@@ -49,9 +40,6 @@ impl Writer {
 
     /// The histograms, to be read; rows that were not written are 0.
     pub(super) fn finish(self) -> std::io::Result<Store> {
-        if let Some(error) = self.failed.into_inner().expect("nobody panics with it") {
-            return Err(error);
-        }
         let map = |file: Mutex<File>| {
             let file = file.into_inner().expect("nobody panics with it");
             // SAFETY: the file has no name and this is its only handle, which is not written to any more.
@@ -94,7 +82,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let writer = Writer::new(&folder.path().join("new"), 4, vec![3, 1]).unwrap();
         for row in [2, 0, 3] {
-            writer.put(row, &[vec![row as f32, 0.5, -1.0], vec![row as f32 * 10.0]]);
+            writer.put(row, &[vec![row as f32, 0.5, -1.0], vec![row as f32 * 10.0]]).unwrap();
         }
         let store = writer.finish().unwrap();
         assert_eq!(store.dimensions(), [3, 1]);
@@ -111,10 +99,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_and_no_crash() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let writer = Writer { files: vec![Mutex::new(full)], dimensions: vec![2], failed: Mutex::new(None) };
-        writer.put(0, &[vec![1.0, 2.0]]);
-        writer.put(1, &[vec![1.0, 2.0]]);
-        assert_eq!(writer.finish().err().unwrap().kind(), std::io::ErrorKind::StorageFull);
+        let writer = Writer { files: vec![Mutex::new(full)], dimensions: vec![2] };
+        assert_eq!(writer.put(0, &[vec![1.0, 2.0]]).unwrap_err().kind(), std::io::ErrorKind::StorageFull);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "x").unwrap();
