@@ -26,7 +26,7 @@ const STRETCH: usize = 8 * RUN;
 /// Dimensions of a panel: its 256 KiB stay in the second cache.
 const LENGTH: usize = 8 * STRETCH * GROUP;
 /// Points laid out at a time.
-const SIDE: usize = 4;
+const SIDE: usize = 8;
 /// Rows of a rectangle that one thread takes: enough that laying out the panel hardly counts.
 const BAND: usize = 512;
 
@@ -71,38 +71,33 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
     });
     let rows: Vec<&[f32]> = rows.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
     let mut matrix = vec![0.0f32; n * n];
-    // A strip goes down from the diagonal, and its mirror image goes right: each has its pieces of the matrix, row by row.
-    let mut strips: Vec<Vec<&mut [f32]>> = (0..n.div_ceil(WIDTH)).map(|_| Vec::new()).collect();
-    for (i, row) in matrix.chunks_exact_mut(n.max(1)).enumerate() {
-        for (number, piece) in row.chunks_mut(WIDTH).enumerate() {
-            strips[number.min(i / WIDTH)].push(piece);
-        }
-    }
+    // What no strip has taken yet of each row: a strip takes the rows of its points, and below them its points' columns.
+    let mut left: Vec<&mut [f32]> = matrix.chunks_exact_mut(n.max(1)).collect();
+    let strips = (0..n).step_by(WIDTH).map(|first| {
+        let right: Vec<&mut [f32]> = left.drain(..WIDTH.min(n - first)).collect();
+        let down: Vec<&mut [f32]> = left.iter_mut().filter_map(|row| row.split_off_mut(..WIDTH)).collect();
+        (first, right, down)
+    });
     // One after the other, the longest first: threads finish together.
-    strips.into_iter().enumerate().par_bridge().for_each_init(
-        Vec::new,
-        |sums: &mut Vec<Lanes>, (number, mut strip)| {
-            let rows = &rows[number * WIDTH..];
-            let points = &rows[..WIDTH.min(rows.len())];
-            sums.resize(rows.len(), [0.0; WIDTH]);
-            terms.strip(scale, rows, points, sums);
-            let pieces = rows.len().div_ceil(WIDTH);
-            let (right, down) = strip.split_at_mut(points.len() * pieces);
-            for (number, sums) in sums.chunks(WIDTH).enumerate() {
-                for lane in 0..points.len() {
-                    let to = &mut right[lane * pieces + number];
-                    to.iter_mut().zip(sums).for_each(|(to, sums)| *to = sums[lane] as f32);
-                }
+    strips.par_bridge().for_each_init(Vec::new, |sums: &mut Vec<Lanes>, (first, mut right, mut down)| {
+        let rows = &rows[first..];
+        let points = &rows[..right.len()];
+        sums.resize(rows.len(), [0.0; WIDTH]);
+        terms.strip(scale, rows, points, sums);
+        for (number, sums) in sums.chunks(WIDTH).enumerate() {
+            for (lane, right) in right.iter_mut().enumerate() {
+                let to = &mut right[number * WIDTH..];
+                to.iter_mut().zip(sums).for_each(|(to, sums)| *to = sums[lane] as f32);
             }
-            // On the diagonal two sums are of one pair: the upper ones give way.
-            for (lane, right) in right.chunks_exact_mut(pieces).enumerate() {
-                right[0][..lane].iter_mut().zip(&sums[lane]).for_each(|(to, &sum)| *to = sum as f32);
-            }
-            for (to, sums) in down.iter_mut().zip(&sums[points.len()..]) {
-                to.iter_mut().zip(sums).for_each(|(to, &sum)| *to = sum as f32);
-            }
-        },
-    );
+        }
+        // On the diagonal two sums are of one pair: the upper ones give way.
+        for (lane, right) in right.iter_mut().enumerate() {
+            right[..lane].iter_mut().zip(&sums[lane]).for_each(|(to, &sum)| *to = sum as f32);
+        }
+        for (to, sums) in down.iter_mut().zip(&sums[points.len()..]) {
+            to.iter_mut().zip(sums).for_each(|(to, &sum)| *to = sum as f32);
+        }
+    });
     Array2::from_shape_vec((n, n), matrix).expect("n rows of n")
 }
 
@@ -157,16 +152,12 @@ pub(super) fn strip<T: Single>(scale: f32, rows: &[&[f32]], points: &[&[f32]], s
 /// Writes the points' dimensions from `first` to `last` side by side, and prepared zeros behind them.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn lay_out<T: Single>(scale: f32, points: &[&[f32]], first: usize, last: usize, panel: &mut [[f32; WIDTH]]) {
-    let starts = (first..last).step_by(STRETCH * GROUP);
-    // What is written stays in the first cache until all points are there.
-    for (first, panel) in starts.zip(panel[..last - first].chunks_mut(STRETCH * GROUP)) {
-        for (number, points) in points.chunks(SIDE).enumerate() {
-            // Where points are missing, the last stands for them.
-            let point = |i: usize| &points[i.min(points.len() - 1)][first..];
-            let [a, b, c, d] = [point(0), point(1), point(2), point(3)];
-            for ((((to, a), b), c), d) in panel.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                to.as_chunks_mut().0[number] = [*a, *b, *c, *d].map(|value| T::prepare(value * scale));
-            }
+    for (number, points) in points.chunks(SIDE).enumerate() {
+        // Where points are missing, the last stands for them.
+        let [a, b, c, d, e, f, g, h] = std::array::from_fn(|i| &points[i.min(points.len() - 1)][first..last]);
+        let (four, more) = (a.iter().zip(b).zip(c).zip(d), e.iter().zip(f).zip(g).zip(h));
+        for (to, ((((a, b), c), d), (((e, f), g), h))) in panel.iter_mut().zip(four.zip(more)) {
+            to.as_chunks_mut().0[number] = [a, b, c, d, e, f, g, h].map(|value| T::prepare(value * scale));
         }
     }
     panel[last - first..].fill([T::prepare(0.0); WIDTH]);
