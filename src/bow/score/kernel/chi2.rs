@@ -1,7 +1,7 @@
 //! The distance of the exponential χ² kernel, `Σ_d (x_d − z_d)²/(x_d + z_d)` (B15 Eqs 44–45).
 
 use super::Terms;
-use super::pairs::{self, GROUP, LIFT, Lanes, Single, quotients, scale_for_quotients};
+use super::pairs::{self, GROUP, LIFT, Lanes, Single, Strip, quotients, scale_for_quotients};
 
 pub(super) struct Distance;
 
@@ -23,8 +23,8 @@ impl Terms for Distance {
         scale_for_quotients(largest())
     }
 
-    fn strip(&self, scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [Lanes]) {
-        pairs::strip::<Self>(scale, rows, points, sums);
+    fn strip(&self, scale: f32, strip: Strip<'_>, sums: &mut [Lanes]) {
+        pairs::strip::<Self>(scale, strip, sums);
     }
 }
 

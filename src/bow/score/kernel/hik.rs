@@ -1,7 +1,7 @@
 //! Histogram intersection `k(x, z) = Σ_d min(x_d, z_d)` (Swain & Ballard 1991).
 
 use super::Terms;
-use super::pairs::{self, GROUP, Lanes, Single};
+use super::pairs::{self, GROUP, Lanes, Single, Strip};
 use crate::bow::score::feature_map::FeatureMap;
 
 pub(super) struct Minimum;
@@ -23,8 +23,8 @@ impl Terms for Minimum {
         Some(FeatureMap::sampled(spectrum, order, 2.38 * (order as f64 + 0.8).ln() + 5.6))
     }
 
-    fn strip(&self, scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [Lanes]) {
-        pairs::strip::<Self>(scale, rows, points, sums);
+    fn strip(&self, scale: f32, strip: Strip<'_>, sums: &mut [Lanes]) {
+        pairs::strip::<Self>(scale, strip, sums);
     }
 }
 

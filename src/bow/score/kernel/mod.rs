@@ -18,6 +18,7 @@ use multiversion::multiversion;
 
 use super::feature_map::FeatureMap;
 use crate::numeric::elementary::exp;
+use pairs::{Lanes, Strip};
 pub(in crate::bow) use pairs::{WIDTH as PANEL, largest, pairs, rectangle};
 
 crate::closed_set! {
@@ -190,11 +191,11 @@ pub trait Terms: Send + Sync {
         1.0
     }
 
-    /// Writes the sums of n rows with a panel of points, a lane each, to `sums` (n).
+    /// Writes the sums of a strip's n rows with its points, a lane each, to `sums` (n).
     ///
     /// To the bit those of [`Terms::sum_at`], unless a kernel whose terms bear it sums in f32 as `pairs.rs` does: this is for many pairs at once, where
     /// no account has to balance.
-    fn strip(&self, _scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [[f64; pairs::WIDTH]]) {
+    fn strip(&self, _scale: f32, Strip { rows, points, .. }: Strip<'_>, sums: &mut [Lanes]) {
         for (number, points) in points.chunks(COLUMNS).enumerate() {
             let points: Vec<Vec<f64>> = points.iter().map(|x| x.iter().copied().map(f64::from).collect()).collect();
             let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();

@@ -17,6 +17,8 @@ use super::Terms;
 const HEIGHT: usize = 4;
 /// Points of a panel: two registers of 16 lanes.
 pub(in crate::bow) const WIDTH: usize = 32;
+/// Where no more points than this are wanted, half a tile does.
+const HALF: usize = WIDTH / 2;
 /// Dimensions whose terms are added before they reach the sum.
 pub(super) const GROUP: usize = 4;
 /// Groups summed before they reach the stretch's sum.
@@ -32,6 +34,27 @@ const BAND: usize = 512;
 
 /// The sums of one row with a panel's points.
 pub(super) type Lanes = [f64; WIDTH];
+
+/// A stretch of a tile's rows.
+type Prepared = [[[f32; GROUP]; STRETCH]; HEIGHT];
+
+/// Rows, and the points of a panel that each is paired with.
+#[derive(Clone, Copy)]
+pub struct Strip<'a> {
+    /// n rows.
+    pub(super) rows: &'a [&'a [f32]],
+    /// At most [`WIDTH`].
+    pub(super) points: &'a [&'a [f32]],
+    /// Whether the points are the first rows themselves, of which row i is then paired with no points but those up to i; what else is found may be wrong.
+    pub(super) triangle: bool,
+}
+
+impl Strip<'_> {
+    /// With how many points the rows before `row` are paired.
+    fn partners(&self, row: usize) -> usize {
+        if self.triangle { row.min(self.points.len()) } else { self.points.len() }
+    }
+}
 
 /// A sum over dimensions in f32.
 pub(super) trait Single {
@@ -83,7 +106,7 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
         let rows = &rows[first..];
         let points = &rows[..right.len()];
         sums.resize(rows.len(), [0.0; WIDTH]);
-        terms.strip(scale, rows, points, sums);
+        terms.strip(scale, Strip { rows, points, triangle: true }, sums);
         for (number, sums) in sums.chunks(WIDTH).enumerate() {
             for (lane, right) in right.iter_mut().enumerate() {
                 let to = &mut right[number * WIDTH..];
@@ -123,7 +146,8 @@ pub(in crate::bow) fn rectangle(
         let (scale, points) = (panel[0].0, panel.iter().map(|(_, point, _)| *point).collect::<Vec<_>>());
         let mut sums = vec![[0.0; WIDTH]; rows.len()];
         let bands = rows.par_chunks(BAND).zip(sums.par_chunks_mut(BAND));
-        bands.for_each(|(rows, sums)| terms.strip(scale, rows, &points, sums));
+        let strip = |rows| Strip { rows, points: &points, triangle: false };
+        bands.for_each(|(rows, sums)| terms.strip(scale, strip(rows), sums));
         for (number, sums) in sums.chunks(WIDTH).enumerate() {
             for (lane, (_, _, out)) in panel.iter_mut().enumerate() {
                 let out = &mut out[number * WIDTH..];
@@ -134,14 +158,14 @@ pub(in crate::bow) fn rectangle(
 }
 
 /// [`Terms::strip`] in f32.
-pub(super) fn strip<T: Single>(scale: f32, rows: &[&[f32]], points: &[&[f32]], sums: &mut [Lanes]) {
-    let dimensions = points.first().map_or(0, |point| point.len());
+pub(super) fn strip<T: Single>(scale: f32, strip: Strip<'_>, sums: &mut [Lanes]) {
+    let dimensions = strip.points.first().map_or(0, |point| point.len());
     let mut panel = vec![[[T::prepare(0.0); WIDTH]; GROUP]; dimensions.min(LENGTH).div_ceil(GROUP)];
     // At least once: the sums of no dimension are 0.
     for first in (0..dimensions.max(1)).step_by(LENGTH) {
         let last = (first + LENGTH).min(dimensions);
-        lay_out::<T>(scale, points, first, last, panel.as_flattened_mut());
-        add_panel::<T>(scale, rows, first, last, &panel, sums);
+        lay_out::<T>(scale, strip.points, first, last, panel.as_flattened_mut());
+        add_panel::<T>(scale, strip, first, last, &panel, sums);
     }
     if scale != 1.0 {
         let back = 1.0 / f64::from(scale);
@@ -167,53 +191,75 @@ fn lay_out<T: Single>(scale: f32, points: &[&[f32]], first: usize, last: usize, 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn add_panel<T: Single>(
     scale: f32,
-    rows: &[&[f32]],
+    strip: Strip<'_>,
     first: usize,
     last: usize,
     panel: &[[[f32; WIDTH]; GROUP]],
     sums: &mut [Lanes],
 ) {
-    let nothing = T::prepare(0.0);
-    let mut prepared = [[[nothing; GROUP]; STRETCH]; HEIGHT];
-    for (rows, sums) in rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)) {
-        let mut tile = [[0.0f64; WIDTH]; HEIGHT];
-        if first > 0 {
-            tile[..sums.len()].copy_from_slice(sums);
+    let mut prepared = [[[0.0; GROUP]; STRETCH]; HEIGHT];
+    for (number, (rows, sums)) in strip.rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)).enumerate() {
+        // Where rows are missing, the last stands for them.
+        let row = |i: usize| &rows[i.min(rows.len() - 1)][first..last];
+        let rows = [row(0), row(1), row(2), row(3)];
+        if first == 0 {
+            sums.fill([0.0; WIDTH]);
         }
-        let starts = (first..last).step_by(STRETCH * GROUP);
-        for (first, panel) in starts.zip(panel.chunks(STRETCH)) {
-            let last = (first + STRETCH * GROUP).min(last);
-            let panel = &panel[..(last - first).div_ceil(GROUP)];
-            // Where rows are missing, the last stands for them.
-            let row = |i: usize| &rows[i.min(rows.len() - 1)][first..last];
-            let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
-            let stretch = if T::AS_THEY_ARE && (last - first).is_multiple_of(GROUP) {
-                stretch_sums::<T>([a.as_chunks().0, b.as_chunks().0, c.as_chunks().0, d.as_chunks().0], panel)
-            } else {
-                for (prepared, row) in prepared.iter_mut().zip([a, b, c, d]) {
-                    let prepared = prepared.as_flattened_mut();
-                    for (to, &value) in prepared.iter_mut().zip(row) {
-                        *to = T::prepare(value * scale);
-                    }
-                    prepared[last - first..].fill(nothing);
+        if strip.partners((number + 1) * HEIGHT) <= HALF {
+            add_tile::<T, HALF>(scale, rows, panel, &mut prepared, sums);
+        } else {
+            add_tile::<T, WIDTH>(scale, rows, panel, &mut prepared, sums);
+        }
+    }
+}
+
+/// The same for the first N points and a tile's rows, which are prepared in `prepared` if they have to be.
+#[inline(always)]
+fn add_tile<T: Single, const N: usize>(
+    scale: f32,
+    rows: [&[f32]; HEIGHT],
+    panel: &[[[f32; WIDTH]; GROUP]],
+    prepared: &mut Prepared,
+    sums: &mut [Lanes],
+) {
+    let mut tile = [[0.0f64; N]; HEIGHT];
+    let dimensions = rows[0].len();
+    for (first, panel) in (0..dimensions).step_by(STRETCH * GROUP).zip(panel.chunks(STRETCH)) {
+        let last = (first + STRETCH * GROUP).min(dimensions);
+        let panel = &panel[..(last - first).div_ceil(GROUP)];
+        let row = |i: usize| &rows[i][first..last];
+        let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
+        let stretch = if T::AS_THEY_ARE && (last - first).is_multiple_of(GROUP) {
+            stretch_sums::<T, N>([a.as_chunks().0, b.as_chunks().0, c.as_chunks().0, d.as_chunks().0], panel)
+        } else {
+            for (prepared, row) in prepared.iter_mut().zip([a, b, c, d]) {
+                let prepared = prepared.as_flattened_mut();
+                for (to, &value) in prepared.iter_mut().zip(row) {
+                    *to = T::prepare(value * scale);
                 }
-                let [a, b, c, d] = &prepared;
-                stretch_sums::<T>([a, b, c, d], panel)
-            };
-            for (sum, stretch) in tile.as_flattened_mut().iter_mut().zip(stretch.as_flattened()) {
-                *sum += f64::from(*stretch);
+                prepared[last - first..].fill(T::prepare(0.0));
             }
+            let [a, b, c, d] = &*prepared;
+            stretch_sums::<T, N>([a, b, c, d], panel)
+        };
+        for (sum, stretch) in tile.as_flattened_mut().iter_mut().zip(stretch.as_flattened()) {
+            *sum += f64::from(*stretch);
         }
-        sums.copy_from_slice(&tile[..sums.len()]);
+    }
+    for (sums, tile) in sums.iter_mut().zip(&tile) {
+        sums.iter_mut().zip(tile).for_each(|(sum, tile)| *sum += tile);
     }
 }
 
 #[inline(always)]
-fn stretch_sums<T: Single>(rows: [&[[f32; GROUP]]; HEIGHT], panel: &[[[f32; WIDTH]; GROUP]]) -> [[f32; WIDTH]; HEIGHT] {
-    let mut sums = [[0.0f32; WIDTH]; HEIGHT];
+fn stretch_sums<T: Single, const N: usize>(
+    rows: [&[[f32; GROUP]]; HEIGHT],
+    panel: &[[[f32; WIDTH]; GROUP]],
+) -> [[f32; N]; HEIGHT] {
+    let mut sums = [[0.0f32; N]; HEIGHT];
     let [a, b, c, d] = rows.each_ref().map(|row| row.chunks(RUN));
     for ((((panel, a), b), c), d) in panel.chunks(RUN).zip(a).zip(b).zip(c).zip(d) {
-        let run = run_sums::<T>([a, b, c, d], panel);
+        let run = run_sums::<T, N>([a, b, c, d], panel);
         for (sum, run) in sums.as_flattened_mut().iter_mut().zip(run.as_flattened()) {
             *sum += run;
         }
@@ -223,22 +269,25 @@ fn stretch_sums<T: Single>(rows: [&[[f32; GROUP]]; HEIGHT], panel: &[[[f32; WIDT
 
 /// The rows come as separate slices and not as one array: else the compiler takes the rows of one column for the lanes.
 #[inline(always)]
-fn run_sums<T: Single>(rows: [&[[f32; GROUP]]; HEIGHT], panel: &[[[f32; WIDTH]; GROUP]]) -> [[f32; WIDTH]; HEIGHT] {
-    let mut sums = [[0.0f32; WIDTH]; HEIGHT];
+fn run_sums<T: Single, const N: usize>(
+    rows: [&[[f32; GROUP]]; HEIGHT],
+    panel: &[[[f32; WIDTH]; GROUP]],
+) -> [[f32; N]; HEIGHT] {
+    let mut sums = [[0.0f32; N]; HEIGHT];
     let [a, b, c, d] = &mut sums;
     let [x_a, x_b, x_c, x_d] = rows;
     for ((((z, x_a), x_b), x_c), x_d) in panel.iter().zip(x_a).zip(x_b).zip(x_c).zip(x_d) {
-        add_group::<T>(a, *x_a, z);
-        add_group::<T>(b, *x_b, z);
-        add_group::<T>(c, *x_c, z);
-        add_group::<T>(d, *x_d, z);
+        add_group::<T, N>(a, *x_a, z);
+        add_group::<T, N>(b, *x_b, z);
+        add_group::<T, N>(c, *x_c, z);
+        add_group::<T, N>(d, *x_d, z);
     }
     sums
 }
 
 #[inline(always)]
-fn add_group<T: Single>(sums: &mut [f32; WIDTH], x: [f32; GROUP], z: &[[f32; WIDTH]; GROUP]) {
-    for lane in 0..WIDTH {
+fn add_group<T: Single, const N: usize>(sums: &mut [f32; N], x: [f32; GROUP], z: &[[f32; WIDTH]; GROUP]) {
+    for lane in 0..N {
         sums[lane] += T::four(x, [z[0][lane], z[1][lane], z[2][lane], z[3][lane]]);
     }
 }
