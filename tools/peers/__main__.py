@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from . import page
-from .measure import Program, alternate, matrix_product_rate
+from .measure import LEAST_SECONDS, MOST_TURNS, Program, alternate, matrix_product_rate
 from .rows import CATEGORIES, Stages, set_threads
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -99,7 +99,7 @@ def main():
     # A neighbour may have disturbed the one or the other.
     rates = {count: max(rate, rates[count]) for count, rate in products(given.threads).items()}
     head = page.machine(given.threads, rates, busiest) + page.versions(PACKAGES, given.vlfeat, ROOT)
-    words = dict(command=given.command, picture=picture_words, categories=CATEGORIES, runs=given.runs, threads=given.threads)
+    words = dict(command=given.command, picture=picture_words, categories=CATEGORIES, runs=given.runs, threads=given.threads, most=MOST_TURNS, least=LEAST_SECONDS)
     text = page.page(rows, scales(rates), head, **words)
     if given.only:
         print(text)

@@ -11,6 +11,8 @@ import numpy as np
 
 # Threads of other runtimes spin for a while after their work; nobody's time is to hold another's spinning.
 PAUSE = 0.05
+# Stages that are over in no time are run on until they have taken so many seconds or turns: what disturbs a machine lasts longer than a few of them.
+LEAST_SECONDS, MOST_TURNS = 2.0, 40
 
 
 class Program:
@@ -109,13 +111,16 @@ def _own(contenders):
 
 
 def alternate(contenders, runs):
-    """Runs all contenders in turns; returns how many processors others kept busy meanwhile, none where the system does not say."""
+    """Runs all contenders in turns, short ones more than `runs` times; returns how many processors others kept busy meanwhile, none where the system does not say."""
     before, own, began = _busy(), None, time.time()
     if before is not None:
         own = _own(contenders)
-    for _ in range(runs):
+    turns, spent = 0, 0.0
+    while turns < runs or (turns < MOST_TURNS and spent < LEAST_SECONDS):
         for contender in contenders:
             contender.run()
+            spent += sum(times[-1] for times in contender.times)
+        turns += 1
     if before is None:
         return None
     others = (_busy() - before) - (_own(contenders) - own)

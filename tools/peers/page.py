@@ -13,7 +13,7 @@ bowsight beside the strongest other programs for each of its stages, in turns on
     {command}
 
 Picture: {picture}. Histograms, labels and Gram matrices are generated (dense, of length 1, {categories} categories, 1 to 3 a picture); descriptors are the picture's own, \
-with a little noise where more are needed. {runs} runs of each (5 of k-means) after one that is not counted; minimum / median in ms; the ratio is the peer's minimum by bowsight's, of the best peer \
+with a little noise where more are needed. {runs} runs of each (5 of k-means; up to {most}, where they take less than {least:g} s together) after one that is not counted; minimum / median in ms; the ratio is the peer's minimum by bowsight's, of the best peer \
 where there are several. Threads: {threads}, except where 1 is said. Times of the whole chain, of `explain` and of the scores are per picture, many pictures at once.
 
 - **agrees**: bowsight's answer compared with the peer's. A stage whose answer is wrong has no ratio.
