@@ -38,7 +38,7 @@ class Page(unittest.TestCase):
     def test_a_missing_peer_is_said_and_the_table_keeps_its_shape(self):
         both = [contender("one", 0.2), contender("two", 0.1)]
         rows = [row("sift", 1, must=6), row("sums", peers=both, ours=contender("bowsight", 0.1), agrees=True, said="")]
-        text = page.page(rows, {2: 1.0}, ["- a machine"], command="C", picture="P", categories=20, runs=7, threads=2)
+        text = page.page(rows, {2: 1.0}, ["- a machine"], command="C", picture="P", categories=20, runs=7, threads=2, most=40, least=2.0)
         table = [line for line in text.splitlines() if line.startswith("|")]
         self.assertEqual(len(table), 4)
         self.assertEqual({line.count("|") for line in table}, {10})
