@@ -177,7 +177,6 @@ and n²·D in time.
 The same by linear machines on feature maps of order 1 (`--solver linear`, 24,000 features), whose histograms are on disk. Own memory leaves out the pages of files, which the system gives to whoever needs them: it is what must be there.
 
 {linear}
-
 Classifiers grow a little faster than n: more pictures need more passes. A kernel machine on 100,000 pictures would need 40 GB for its Gram matrix alone.
 
 ## Training: the number of words

@@ -100,7 +100,7 @@ pub struct Pass {
     pub number: usize,
     /// Problems that are solved.
     pub done: usize,
-    /// The others' largest difference of slopes, 0 of none: at the tolerance they are solved.
+    /// The others' largest violation, of slopes or of Σ α_i y_i = 0; 0 where all are solved.
     pub violation: f64,
 }
 
