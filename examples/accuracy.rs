@@ -14,10 +14,10 @@ use std::path::PathBuf;
 use bowsight::bow::BagOfWords;
 use bowsight::bow::train::cache::Cache;
 use bowsight::bow::train::{TrainingData, scores, train_with};
-use bowsight::config::Draft;
 use bowsight::dataset::Dataset;
 use bowsight::evaluate;
 use bowsight::progress::Silent;
+use bowsight::settings::Draft;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 

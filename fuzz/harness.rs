@@ -39,9 +39,14 @@ pub fn list(bytes: &[u8]) {
 /// A configuration file.
 pub fn config(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    if let Ok(settings) = bowsight::config::Draft::parse(&text, "fuzz.toml").and_then(bowsight::config::Draft::resolve)
+    if let Ok(settings) = bowsight::settings::Draft::parse(&text, "fuzz.toml")
+        .and_then(bowsight::settings::Draft::resolve::<bowsight::bow::config::Settings>)
     {
-        let again = bowsight::config::to_toml(&settings);
-        assert!(bowsight::config::Draft::parse(&again, "again").and_then(bowsight::config::Draft::resolve).is_ok());
+        let again = bowsight::settings::to_toml(&settings);
+        assert!(
+            bowsight::settings::Draft::parse(&again, "again")
+                .and_then(bowsight::settings::Draft::resolve::<bowsight::bow::config::Settings>)
+                .is_ok()
+        );
     }
 }

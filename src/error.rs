@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::bow::model_file::ModelFileError;
+use crate::bow::files::ModelFileError;
 use crate::bow::train::TrainError;
-use crate::closed_set::nearest;
-use crate::config::ReadError;
 use crate::dataset::DatasetError;
 use crate::dataset::shapes::ShapesError;
 use crate::export::ExportError;
@@ -13,6 +11,8 @@ use crate::export::files::FilesError;
 use crate::format::atomic::WriteError;
 use crate::model::ModelError;
 use crate::picture::PictureError;
+use crate::settings::ReadError;
+use crate::settings::closed_set::nearest;
 
 /// Whatever can end a command.
 #[derive(Debug, thiserror::Error)]
@@ -115,29 +115,4 @@ impl Error {
             _ => 2,
         }
     }
-}
-
-/// An error and its causes on one line, joined by ": ".
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    for cause in causes(error) {
-        text = format!("{text}: {cause}");
-    }
-    text
-}
-
-/// The causes of an error, outermost first, without those that only repeat what was said.
-pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
-    let mut said = error.to_string();
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !said.contains(&text) {
-            said = text.clone();
-            causes.push(text.trim_end().to_string());
-        }
-        next = cause.source();
-    }
-    causes
 }

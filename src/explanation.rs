@@ -2,9 +2,9 @@
 
 use ndarray::Array2;
 
-use crate::dataset::Rectangle;
 use crate::format::container::Container;
 use crate::ledger::Ledger;
+use crate::picture::Rectangle;
 use crate::picture::tiles::Tiles;
 use crate::timings::Timings;
 

@@ -38,9 +38,10 @@
 //! | [`export`] | batches: resumable, divisible, the same bytes always |
 //! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
 //! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order; logarithm and exponential; products of bytes; roots on segments |
+//! | [`settings`], [`causes`] | closed sets of names, drafts from file and flags, faults reported together; errors as text |
 //! | [`progress`], [`timings`] | how long work tells that it is alive, and what its stages took |
 //! | [`figures`] | the paper's figures from the data at hand; above the seam |
-//! | [`config`], [`cli`], [`error`] | the program |
+//! | [`cli`], [`error`] | the program |
 //!
 //! # Example
 //!
@@ -60,9 +61,8 @@
 //! ```
 
 pub mod bow;
+pub mod causes;
 pub mod cli;
-pub mod closed_set;
-pub mod config;
 pub mod dataset;
 pub mod error;
 pub mod evaluate;
@@ -76,6 +76,7 @@ pub mod model;
 pub mod numeric;
 pub mod picture;
 pub mod progress;
+pub mod settings;
 pub mod timings;
 
 pub use bow::BagOfWords;
@@ -84,3 +85,4 @@ pub use explanation::{BiasMode, Explanation, Query, Selection};
 pub use ledger::Ledger;
 pub use model::{Forward, Model};
 pub use picture::Picture;
+use settings::closed_set::closed_set;

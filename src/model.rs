@@ -17,7 +17,7 @@ pub enum ModelError {
         /// The category.
         category: String,
         /// The window, where the picture was cut into tiles.
-        window: Option<crate::dataset::Rectangle>,
+        window: Option<crate::picture::Rectangle>,
         /// What was tried.
         source: crate::numeric::root::NoRoot,
     },
@@ -94,7 +94,7 @@ pub trait Forward {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Rectangle;
+    use crate::picture::Rectangle;
 
     #[test]
     fn a_window_without_a_root_is_named() {

@@ -13,9 +13,9 @@ use super::words::codebook::Codebook;
 use super::words::mapping::{self, Mapping, MappingKind, Nearest};
 use super::words::normalise::normalise;
 use super::words::pooling::{self, Pooled, Pooling, Shared};
-use crate::dataset::Rectangle;
 use crate::ledger::Kept;
 use crate::picture::Picture;
+use crate::picture::Rectangle;
 use crate::timings::{Stage, Timings};
 
 /// Turns pictures into histograms, once the vocabulary is known.

@@ -8,14 +8,13 @@
 //! ```
 
 pub mod channel;
-mod codebook_file;
 pub mod config;
 pub mod evidence;
 pub mod features;
-pub mod model_file;
+pub mod files;
+mod presets;
 mod record;
 pub mod score;
-pub mod trace_file;
 pub mod train;
 pub mod twins;
 pub mod words;
@@ -26,16 +25,18 @@ use std::time::Instant;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::dataset::Rectangle;
 use crate::explanation::{Explanation, Query, Window};
 use crate::format::container::Container;
 use crate::ledger::Ledger;
 use crate::model::{Forward, Model, ModelError};
+use crate::picture::Rectangle;
 use crate::picture::{Picture, tiles};
 use crate::timings::{Stage, Timings};
 use channel::{Encoded, Encoder, Features};
 use config::{Settings, Twins};
 use features::support;
+pub use files::{model as model_file, trace as trace_file};
+pub use presets::Preset;
 pub use record::{GridPoint, MixtureRecord, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 use score::feature_map::Weights;
 use score::kernel::Kernel;

@@ -12,8 +12,7 @@ use crate::bow::features::{Family, ZeroRule};
 use crate::bow::score::kernel::KernelKind;
 use crate::bow::score::{Decomposition, Roots};
 use crate::bow::words::mapping::MappingKind;
-use crate::bow::{BagOfWords, model_file};
-use crate::config::{Draft, Preset, ReadError};
+use crate::bow::{BagOfWords, Preset, model_file};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::explanation::{BiasMode, Query, Selection};
@@ -23,6 +22,7 @@ use crate::heatmap::{Palette, Panel, Scale};
 use crate::model::Model;
 use crate::picture::DecodeOptions;
 use crate::picture::tiles::Tiles;
+use crate::settings::{Draft, ReadError};
 
 /// Of every command.
 #[derive(Debug, Args)]

@@ -14,17 +14,19 @@ use super::report::{Reporter, table};
 use crate::bow::config::Settings;
 use crate::bow::model_file;
 use crate::bow::train::{TrainingData, train};
-use crate::config::Draft;
-use crate::dataset::{Dataset, Rectangle};
+use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::evaluate;
 use crate::explanation::Query;
 use crate::export::files::Drawing;
 use crate::format::npy::Dtype;
-use crate::heatmap::{Panel, largest_magnitude, write_png};
+use crate::format::png::write_png;
+use crate::heatmap::{Panel, largest_magnitude};
 use crate::model::Model;
 use crate::numeric::random::stream;
+use crate::picture::Rectangle;
 use crate::picture::{DecodeOptions, Picture};
+use crate::settings::Draft;
 
 /// The textures (CC0, see data/README.md), 512×512 each.
 const TEXTURES: [(&str, &[u8]); 3] = [

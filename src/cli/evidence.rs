@@ -17,8 +17,9 @@ use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::explanation::Query;
 use crate::export::files::{Files, FilesError};
+use crate::format::png::write_png;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
-use crate::heatmap::{Palette, Panel, largest_magnitude, render, write_png};
+use crate::heatmap::{Palette, Panel, largest_magnitude, render};
 use crate::picture::Picture;
 
 /// Size of the sheets' pictures in pixels.

@@ -13,12 +13,13 @@ use super::report::{Reporter, table};
 use crate::bow::BagOfWords;
 use crate::bow::score::feature_map::{FeatureMap, Weights};
 use crate::bow::words::codebook::Codebook;
-use crate::config::to_toml;
+use crate::causes::chain;
 use crate::dataset::{Dataset, Layout};
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::format::atomic::{self, AtomicFile, WriteError};
 use crate::picture::Picture;
 use crate::progress::Progress;
+use crate::settings::to_toml;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

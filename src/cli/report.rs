@@ -9,7 +9,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::arguments::Global;
-use crate::error::{Error, causes};
+use crate::causes::causes;
+use crate::error::Error;
 use crate::progress::Progress;
 use crate::timings::{self, Timings};
 

@@ -12,10 +12,10 @@ use crate::bow::config::{Cost, Settings};
 use crate::bow::model_file;
 use crate::bow::train::cache::Cache;
 use crate::bow::train::{TrainingData, train_with};
-use crate::config::to_toml;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::format::atomic::{self, AtomicFile, WriteError};
+use crate::settings::to_toml;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

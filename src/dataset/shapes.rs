@@ -14,10 +14,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Rectangle;
 use crate::format::atomic::{self, WriteError};
-use crate::heatmap::{HeatmapError, write_png};
+use crate::format::png::write_png;
 use crate::numeric::random::stream;
+use crate::picture::Rectangle;
 
 crate::closed_set! {
     /// What is drawn.
@@ -97,9 +97,6 @@ pub enum ShapesError {
     /// A file can't be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A picture can't be written.
-    #[error(transparent)]
-    Picture(#[from] HeatmapError),
 }
 
 impl ShapesError {

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, DatasetError, Entry, Layout, PICTURE_ENDINGS, Rectangle, names_in};
+use super::{Dataset, DatasetError, Entry, Layout, PICTURE_ENDINGS, names_in};
+use crate::picture::Rectangle;
 
 /// An annotation larger than this is none.
 const LARGEST_ANNOTATION: u64 = 16 << 20;

@@ -43,12 +43,12 @@ pub fn scores(
             let mut opened = entries.iter().filter_map(|entry| {
                 let picture = decoding.time(Stage::Decode, || Picture::open(&dataset.file(entry), options));
                 progress.step();
-                scores.push(picture.as_ref().map(|_| Vec::new()).map_err(|error| crate::error::chain(error)));
+                scores.push(picture.as_ref().map(|_| Vec::new()).map_err(|error| crate::causes::chain(error)));
                 picture.ok()
             });
             let found = model.scores(&mut opened, &mut timings);
             for (scores, found) in scores.iter_mut().filter(|scores| scores.is_ok()).zip(found) {
-                *scores = found.map_err(|error| crate::error::chain(&error));
+                *scores = found.map_err(|error| crate::causes::chain(&error));
             }
             timings += decoding;
             progress.took(entries.len(), &timings);

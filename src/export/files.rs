@@ -7,11 +7,12 @@ use ndarray::ArrayView2;
 
 use serde::Serialize;
 
-use crate::dataset::Rectangle;
 use crate::explanation::Window;
 use crate::format::atomic::{self, WriteError};
 use crate::format::npy::{self, Dtype};
+use crate::format::png::write_png;
 use crate::heatmap::{self, HeatmapError, Palette, Panel, Scale};
+use crate::picture::Rectangle;
 use crate::picture::{Picture, tiles};
 
 /// How maps become files.
@@ -115,7 +116,7 @@ impl Drawing {
             let scale = heatmap::largest_magnitude(map.view());
             let image = heatmap::render(Panel::Overlay, picture, map.view(), scale, self.palette)?;
             let notes = [("bowsight:scale", format!("{scale} (windows' scores)"))];
-            heatmap::write_png(&path(out, &format!("{base}.windows.png")), &image, &notes)?;
+            write_png(&path(out, &format!("{base}.windows.png")), &image, &notes)?;
         }
         Ok(())
     }
@@ -144,7 +145,7 @@ impl Drawing {
             [("bowsight:scale", format!("{scale} ({})", self.scale)), ("bowsight:palette", self.palette.to_string())];
         for &panel in &self.panels {
             let image = heatmap::render(panel, picture, map, scale, self.palette)?;
-            heatmap::write_png(&path(out, &format!("{base}.{panel}.png")), &image, &notes)?;
+            write_png(&path(out, &format!("{base}.{panel}.png")), &image, &notes)?;
         }
         Ok(())
     }

@@ -213,7 +213,7 @@ impl Plan {
         let data = self
             .dataset
             .digest()
-            .map_err(|error| WriteError::io(&self.out)(std::io::Error::other(crate::error::chain(&error))))?;
+            .map_err(|error| WriteError::io(&self.out)(std::io::Error::other(crate::causes::chain(&error))))?;
         Ok(Run {
             format: "bowsight-export".to_string(),
             version: "1".to_string(),
@@ -428,11 +428,11 @@ fn explain_picture(
     };
     let picture = match timings.time(Stage::Decode, || Picture::open(&plan.dataset.file(entry), &plan.decode)) {
         Ok(picture) => picture,
-        Err(error) => return Ok(failed(crate::error::chain(&error))),
+        Err(error) => return Ok(failed(crate::causes::chain(&error))),
     };
     let seen = match model.forward(&picture, false) {
         Ok(seen) => seen,
-        Err(error) => return Ok(failed(crate::error::chain(&error))),
+        Err(error) => return Ok(failed(crate::causes::chain(&error))),
     };
     *timings += seen.timings();
     let mut lines = Vec::new();
@@ -442,7 +442,7 @@ fn explain_picture(
         let explanation = match seen.explain(&Query { category, ..plan.query }) {
             Ok(explanation) => explanation,
             Err(error) => {
-                lines.push(Line { error: Some(crate::error::chain(&error)), ..blank });
+                lines.push(Line { error: Some(crate::causes::chain(&error)), ..blank });
                 continue;
             }
         };
@@ -498,7 +498,7 @@ fn draw_set(plan: &Plan, index: &Index, list: &[&Entry], progress: &dyn Progress
             |reason: String| ExportError::Read { path: plan.out.join(map), source: std::io::Error::other(reason) };
         let values = npy::read(&plan.out.join(map)).map_err(|error| read(error.reason))?;
         let picture = Picture::open(&plan.dataset.file(entry), &plan.decode)
-            .map_err(|error| read(crate::error::chain(&error)))?;
+            .map_err(|error| read(crate::causes::chain(&error)))?;
         let base = map.strip_suffix(".npy").unwrap_or(map);
         plan.drawing.draw(&plan.out, base, &picture, values.view(), largest)?;
         progress.step();

@@ -13,18 +13,19 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::bow::Preset;
 use crate::bow::config::Settings;
 use crate::bow::train::cache::Cache;
 use crate::bow::train::{TrainingData, train_with};
 use crate::bow::{BagOfWords, model_file};
-use crate::config::{Draft, Preset};
 use crate::dataset::{Dataset, DatasetError, Entry, Layout};
 use crate::error::Error;
 use crate::export::files::FilesError;
+use crate::format::png::write_png;
 use crate::heatmap::sheet::Sheet;
-use crate::heatmap::write_png;
 use crate::picture::DecodeOptions;
 use crate::progress::Progress;
+use crate::settings::Draft;
 
 crate::closed_set! {
     /// The figures.

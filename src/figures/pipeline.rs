@@ -13,7 +13,7 @@ use super::canvas::{BLACK, Canvas, Ink, Place};
 use super::categories::Ranked;
 use super::{Figure, Photographs, Studio, decode_options, explaining};
 use crate::bow::BagOfWords;
-use crate::dataset::{Entry, Rectangle};
+use crate::dataset::Entry;
 use crate::error::Error;
 use crate::explanation::{BiasMode, Explanation, Query};
 use crate::export::files::FilesError;
@@ -22,6 +22,7 @@ use crate::heatmap::sheet::{Cell, Sheet, fitted, text_width, write_text};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
 use crate::model::{Forward, Model};
 use crate::picture::Picture;
+use crate::picture::Rectangle;
 
 /// Size of the stages' pictures in pixels.
 const CELL: (u32, u32) = (250, 190);

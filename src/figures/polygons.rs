@@ -16,16 +16,19 @@ use crate::bow::BagOfWords;
 use crate::bow::config::{ExplainConfig, Settings};
 use crate::bow::score::{Decomposition, Roots};
 use crate::bow::train::TrainingData;
+use crate::causes::chain;
 use crate::dataset::shapes::{Shape, ShapesOptions, generate};
-use crate::dataset::{Dataset, Entry, Rectangle};
-use crate::error::{Error, chain};
+use crate::dataset::{Dataset, Entry};
+use crate::error::Error;
 use crate::evaluate::average_precision;
 use crate::explanation::{BiasMode, Explanation, Query};
 use crate::export::files::FilesError;
 use crate::format::atomic::{self, WriteError};
+use crate::format::png::write_png;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
-use crate::heatmap::{Palette, Panel, largest_magnitude, render, write_png};
+use crate::heatmap::{Palette, Panel, largest_magnitude, render};
 use crate::model::{Forward, Model, ModelError};
+use crate::picture::Rectangle;
 use crate::picture::tiles::Tiles;
 use crate::picture::{DecodeOptions, Picture};
 
@@ -185,7 +188,7 @@ pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), E
             bias: how.bias.unwrap_or(own.bias),
             ..own.clone()
         };
-        model.settings = model.settings.with_explain(explain).map_err(crate::config::ReadError::from)?;
+        model.settings = model.settings.with_explain(explain).map_err(crate::settings::ReadError::from)?;
         explain_all(studio, &model, category, &test, &examples, at, &how.name())
     };
     let by_taylor = judge(How::taylor(own.roots), &all)?;

@@ -4,6 +4,8 @@ pub mod atomic;
 pub mod container;
 pub mod names;
 pub mod npy;
+pub mod path_text;
+pub mod png;
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -277,7 +277,7 @@ mod tests {
             ("animated.gif", "is a GIF"),
             ("gif_named.png", "is a GIF"),
         ] {
-            let error = crate::error::chain(&open(name).unwrap_err());
+            let error = crate::causes::chain(&open(name).unwrap_err());
             assert!(error.contains(name) && error.contains(cause), "{name}: {error}");
         }
         for name in [

@@ -1,6 +1,7 @@
 //! Layer 0: pictures.
 
 mod decode;
+mod rectangle;
 pub mod tiles;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use image::RgbImage;
 use ndarray::Array2;
 
 pub use decode::DecodeOptions;
+pub use rectangle::Rectangle;
 
 /// Why a picture could not be read or cut.
 #[derive(Debug, thiserror::Error)]

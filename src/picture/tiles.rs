@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use ndarray::{Array2, ArrayView2, s};
 
-use crate::dataset::Rectangle;
+use super::Rectangle;
 
 /// Side and offset of the windows in pixels, e.g. `102/34`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use bowsight::bow::model_file::{self, ModelFileError};
+use bowsight::bow::files::ModelFileError;
+use bowsight::bow::model_file;
 use bowsight::format::container::{Container, Values};
 
 use super::setting::*;
@@ -19,7 +20,7 @@ fn bytes(container: &Container) -> Vec<u8> {
 
 fn error(container: &Container) -> String {
     let error: ModelFileError = model_file::from_bytes(&bytes(container)).err().expect("the mutation was not noticed");
-    bowsight::error::chain(&error)
+    bowsight::causes::chain(&error)
 }
 
 type Mutation = (&'static str, Box<dyn Fn(&mut Container)>, &'static str);

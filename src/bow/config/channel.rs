@@ -2,16 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Faults;
-use crate::bow::features::dense_sift::{Orientation, Window};
-use crate::bow::features::planes::Planes;
-use crate::bow::features::quantiles::Region;
-use crate::bow::features::{self, Family, ZeroRule};
+use crate::bow::features::{self, DescriptorConfig};
+use crate::bow::score::KernelConfig;
 use crate::bow::score::kernel::KernelKind;
-use crate::bow::words::cells::CellLayout;
 use crate::bow::words::mapping::MappingKind;
 use crate::bow::words::pooling::PoolingKind;
-use crate::bow::words::vocabulary::{Engine, Start};
+use crate::bow::words::{MappingConfig, PoolingConfig, VocabularyConfig};
+use crate::settings::Faults;
 
 /// One channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,169 +41,6 @@ impl Default for ChannelConfig {
             kernel: KernelConfig::default(),
             weight: 1.0,
         }
-    }
-}
-
-/// Dense local features; what a family does not use is ignored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "DescriptorKeys")]
-pub struct DescriptorConfig {
-    /// The family.
-    pub family: Family,
-    /// The planes, the family's usual ones where none are named.
-    pub planes: Planes,
-    /// Bin sizes s in pixels; a descriptor is 4 bins wide.
-    pub sizes: Vec<usize>,
-    /// Distance of neighbours in pixels.
-    pub step: usize,
-    /// How the pixels of a bin are weighted (dense-sift).
-    pub window: Window,
-    /// How the bins lie (dense-sift).
-    pub orientation: Orientation,
-    /// Whether to apply RootSIFT (dense-sift).
-    pub rootsift: bool,
-    /// What becomes of features without contrast (dense-sift).
-    pub zero: ZeroRule,
-    /// The pixels that are described together (quantiles).
-    pub region: Region,
-}
-
-/// [`DescriptorConfig`] as it is typed: what is left out has a default, which for the planes depends on the family.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct DescriptorKeys {
-    family: Family,
-    planes: Option<Planes>,
-    sizes: Vec<usize>,
-    step: usize,
-    window: Window,
-    orientation: Orientation,
-    rootsift: bool,
-    zero: ZeroRule,
-    region: Region,
-}
-
-impl Default for DescriptorKeys {
-    fn default() -> Self {
-        Self {
-            family: Family::DenseSift,
-            planes: None,
-            sizes: vec![4, 6, 8, 10],
-            step: 4,
-            window: Window::Flat,
-            orientation: Orientation::Upright,
-            rootsift: true,
-            zero: ZeroRule::Drop,
-            region: Region::HalfCircles,
-        }
-    }
-}
-
-impl From<DescriptorKeys> for DescriptorConfig {
-    fn from(keys: DescriptorKeys) -> Self {
-        let DescriptorKeys { family, planes, sizes, step, window, orientation, rootsift, zero, region } = keys;
-        let config = Self { family, planes: Planes::Grey, sizes, step, window, orientation, rootsift, zero, region };
-        Self { planes: planes.unwrap_or_else(|| features::family(&config).usual_planes()), ..config }
-    }
-}
-
-impl DescriptorConfig {
-    /// The defaults of a family.
-    pub fn of(family: Family) -> Self {
-        DescriptorKeys { family, ..DescriptorKeys::default() }.into()
-    }
-}
-
-impl Default for DescriptorConfig {
-    fn default() -> Self {
-        Self::of(Family::DenseSift)
-    }
-}
-
-/// k-means.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct VocabularyConfig {
-    /// Number of words K.
-    pub words: usize,
-    /// Training descriptors in all, the same number from every training picture.
-    pub sample: usize,
-    /// Iterations at most.
-    pub max_iter: usize,
-    /// How the first words are chosen.
-    pub start: Start,
-    /// Which implementation runs.
-    pub engine: Engine,
-    /// Whether the model keeps the pixels of the words' example patches.
-    pub store_patches: bool,
-}
-
-impl Default for VocabularyConfig {
-    fn default() -> Self {
-        Self {
-            words: 1000,
-            sample: 200_000,
-            max_iter: 25,
-            start: Start::Random,
-            engine: Engine::Lloyd,
-            store_patches: false,
-        }
-    }
-}
-
-/// A mapping; all but `kind` count where the kind uses them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MappingConfig {
-    /// The kind.
-    pub kind: MappingKind,
-    /// Nearest words a feature (soft, rank, llc), or most likely components (fisher).
-    pub neighbours: usize,
-    /// Base of the falling weights (rank).
-    pub base: f64,
-    /// Regularisation, as a share of the trace (llc).
-    pub lambda: f64,
-    /// Principal components that descriptors are reduced to; 0: as they are (fisher).
-    pub reduced: usize,
-    /// Whether the mixture weights' derivatives are dimensions too (fisher).
-    pub fisher_weights: bool,
-}
-
-impl Default for MappingConfig {
-    fn default() -> Self {
-        Self { kind: MappingKind::Hard, neighbours: 8, base: 2.4, lambda: 1e-4, reduced: 64, fisher_weights: false }
-    }
-}
-
-/// Pooling.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PoolingConfig {
-    /// The kind.
-    pub kind: PoolingKind,
-    /// p of the p-mean.
-    pub p: f64,
-    /// Pyramid cells.
-    pub cells: CellLayout,
-}
-
-impl Default for PoolingConfig {
-    fn default() -> Self {
-        Self { kind: PoolingKind::Mean, p: 2.0, cells: CellLayout::pyramid() }
-    }
-}
-
-/// A kernel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct KernelConfig {
-    /// The kind.
-    pub kind: KernelKind,
-}
-
-impl Default for KernelConfig {
-    fn default() -> Self {
-        Self { kind: KernelKind::Hik }
     }
 }
 

@@ -4,8 +4,8 @@
 //! `offset = ⌊3(L − s)/2⌋`, L the largest size, so that the levels share their centres. Features are numbered by level,
 //! then y₀, then x₀ (x fastest). Source: VLFeat's `vl_phow`.
 
-use crate::bow::config::Faults;
-use crate::dataset::Rectangle;
+use crate::picture::Rectangle;
+use crate::settings::Faults;
 
 /// One size of the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

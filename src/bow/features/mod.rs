@@ -10,14 +10,16 @@ mod golden;
 pub mod grid;
 pub mod planes;
 pub mod quantiles;
+mod settings;
 mod strip;
 pub mod support;
 
-use crate::bow::config::{DescriptorConfig, Faults};
-use crate::dataset::Rectangle;
 use crate::picture::Picture;
+use crate::picture::Rectangle;
+use crate::settings::Faults;
 use grid::{Grid, Position};
 use planes::Planes;
+pub use settings::DescriptorConfig;
 pub use strip::Strip;
 
 crate::closed_set! {

@@ -11,13 +11,13 @@
 
 use ndarray::Array2;
 
-use super::FeatureFamily;
 use super::grid::{self, Grid, Position};
 use super::planes::Planes;
 use super::strip::{Strip, Strips};
-use crate::bow::config::{DescriptorConfig, Faults};
-use crate::dataset::Rectangle;
+use super::{DescriptorConfig, FeatureFamily};
 use crate::picture::Picture;
+use crate::picture::Rectangle;
+use crate::settings::Faults;
 
 /// Quantiles of a region.
 const QUANTILES: usize = 9;

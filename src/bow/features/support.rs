@@ -6,7 +6,7 @@
 
 use ndarray::Array2;
 
-use crate::dataset::Rectangle;
+use crate::picture::Rectangle;
 
 /// Spreads each feature's relevance over its support, inside `region`: the region's pixels, whose sum is Σ relevances.
 ///

@@ -12,6 +12,7 @@ pub mod exact;
 pub mod feature_map;
 pub mod gram;
 pub mod kernel;
+mod settings;
 pub mod shapley;
 pub mod svm;
 pub mod taylor;
@@ -20,6 +21,7 @@ use crate::explanation::BiasMode;
 use crate::ledger::{Account, Kept};
 use crate::numeric::root::NoRoot;
 use kernel::Kernel;
+pub use settings::KernelConfig;
 
 crate::closed_set! {
     /// How a score is split over the dimensions.

@@ -13,8 +13,8 @@ use super::cache::{Cache, Key};
 use super::store::{Store, Writer};
 use super::{LeftOut, Task, TrainError, TrainingData, decode_options};
 use crate::bow::channel::Encoder;
-use crate::bow::codebook_file;
 use crate::bow::config::{ChannelConfig, KernelConfig, Settings, Twins};
+use crate::bow::files::codebook;
 use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
 use crate::format::container::Container;
@@ -276,7 +276,7 @@ fn digest(encoder: &Encoder) -> [u8; 32] {
     let (kernel, weight) = (KernelConfig::default(), 1.0);
     let config = ChannelConfig { kernel, weight, ..encoder.config.clone() };
     let mut container = Container::default();
-    codebook_file::insert(&mut container, 0, &encoder.codebook, &config);
+    codebook::insert(&mut container, 0, &encoder.codebook, &config);
     container.metadata.insert("config".to_string(), serde_json::to_string(&config).unwrap_or_default());
     let mut bytes = Vec::new();
     container.write_to(&mut bytes).expect("memory takes every byte");
@@ -285,7 +285,7 @@ fn digest(encoder: &Encoder) -> [u8; 32] {
 
 /// A picture that holds a feature of some channel.
 fn open(path: &Path, options: &DecodeOptions, encoders: &[&Encoder]) -> Result<Picture, String> {
-    let picture = Picture::open(path, options).map_err(|error| crate::error::chain(&error))?;
+    let picture = Picture::open(path, options).map_err(|error| crate::causes::chain(&error))?;
     let (width, height) = (picture.width(), picture.height());
     if encoders.iter().all(|encoder| encoder.family().grid(width, height).is_empty()) {
         return Err(format!("no local features: {width}×{height} is too small"));

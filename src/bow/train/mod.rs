@@ -10,6 +10,7 @@ mod kernel_machine;
 mod kernels;
 mod linear_machine;
 mod sample;
+pub mod settings;
 mod store;
 mod weights;
 

@@ -8,18 +8,19 @@ use rayon::prelude::*;
 
 use super::cache::{Cache, Key};
 use super::{TrainError, decode_options};
-use crate::bow::codebook_file;
 use crate::bow::config::{ChannelConfig, Settings};
 use crate::bow::features::{self, FeatureFamily};
+use crate::bow::files::codebook;
 use crate::bow::record::VocabularyRecord;
 use crate::bow::words::codebook::Codebook;
 use crate::bow::words::examples::{EXAMPLES, Example, WordExamples};
 use crate::bow::words::mapping::MappingKind;
 use crate::bow::words::vocabulary::VocabularyError;
-use crate::dataset::{Dataset, Rectangle};
+use crate::dataset::Dataset;
 use crate::format::container::{Container, Reader, Values};
 use crate::numeric::random::stream;
 use crate::picture::Picture;
+use crate::picture::Rectangle;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
@@ -96,7 +97,7 @@ fn key(settings: &Settings, u: usize, data_digest: &str) -> Key {
 
 fn to_container(learnt: &Learnt, config: &ChannelConfig) -> Container {
     let mut container = Container::default();
-    codebook_file::insert(&mut container, 0, &learnt.codebook, config);
+    codebook::insert(&mut container, 0, &learnt.codebook, config);
     if let Codebook::Words(..) = learnt.codebook {
         // Another mapping may need it.
         let variance = Codebook::soft_variance(learnt.record.mean_squared_distance);
@@ -110,7 +111,7 @@ fn to_container(learnt: &Learnt, config: &ChannelConfig) -> Container {
 }
 
 fn from_reader(reader: &Reader<'_>, config: &ChannelConfig, dataset: &Dataset) -> Option<Learnt> {
-    let codebook = codebook_file::read(reader, 0, config).ok()?;
+    let codebook = codebook::read(reader, 0, config).ok()?;
     let examples = reader.i32s("examples", &[config.vocabulary.words, EXAMPLES, 5]).ok()?;
     let examples = WordExamples::from_numbers(&examples, dataset.pictures.len())?;
     let record = serde_json::from_str(reader.metadata("record").ok()?).ok()?;
@@ -161,7 +162,7 @@ fn learn<'a>(
     }
     let descriptors = Array2::from_shape_vec((places.len(), width), values).unwrap_or_default();
     let seed = settings.seed.wrapping_add((occurrence(settings, u) as u64) << 32);
-    let (codebook, record) = Codebook::learn(config, seed, descriptors.view())?;
+    let (codebook, record) = Codebook::learn(&config.vocabulary, &config.mapping, seed, descriptors.view())?;
     let (owners, distances) = codebook.owners(descriptors.view());
     let examples = WordExamples::choose(config.vocabulary.words, &owners, &distances, &places);
     Ok(Learnt { codebook, record, examples })

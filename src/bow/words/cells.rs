@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::dataset::Rectangle;
+use crate::picture::Rectangle;
 
 /// The levels of a pyramid, e.g. `1x1+2x2+3x1`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::mixture::MixtureParams;
 use super::nearest::NearestWords;
 use super::principal::PrincipalComponents;
 use super::vocabulary::{Vocabulary, VocabularyError, VocabularyParams, assign};
-use crate::bow::config::ChannelConfig;
+use super::{MappingConfig, VocabularyConfig};
 use crate::bow::record::{MixtureRecord, VocabularyRecord};
 
 /// Gain of the mean log-likelihood, in nats, below which a mixture has converged.
@@ -28,18 +28,19 @@ pub enum Codebook {
 }
 
 impl Codebook {
-    /// Learns it from a sample of descriptors (n×P), as the channel's mapping needs it.
+    /// Learns it from a sample of descriptors (n×P), as the mapping needs it.
     ///
     /// A mixture starts from the clusters of a vocabulary on the reduced descriptors.
     ///
     /// # Errors
     /// [`VocabularyError`].
     pub fn learn(
-        config: &ChannelConfig,
+        settings: &VocabularyConfig,
+        mapping: &MappingConfig,
         seed: u64,
         sample: ArrayView2<'_, f32>,
     ) -> Result<(Self, VocabularyRecord), VocabularyError> {
-        let (settings, rows) = (&config.vocabulary, sample.nrows());
+        let rows = sample.nrows();
         let params = VocabularyParams::new(settings.words, seed)
             .max_iter(settings.max_iter)
             .engine(settings.engine)
@@ -52,13 +53,13 @@ impl Codebook {
             mean_squared_distance: vocabulary.mean_squared_distance,
             mixture,
         };
-        if config.mapping.kind != MappingKind::Fisher {
+        if mapping.kind != MappingKind::Fisher {
             let vocabulary = params.fit(&DatasetBase::from(sample))?;
-            let needed = config.mapping.kind.needs_variance();
+            let needed = mapping.kind.needs_variance();
             let variance = if needed { Self::soft_variance(vocabulary.mean_squared_distance) } else { 1.0 };
             return Ok((Codebook::Words(vocabulary.nearest().clone(), variance), record(&vocabulary, None)));
         }
-        let (principal, reduced, explained_variance) = match config.mapping.reduced {
+        let (principal, reduced, explained_variance) = match mapping.reduced {
             0 => (None, sample.to_owned(), 1.0),
             count => {
                 let (principal, explained) = PrincipalComponents::fit(sample, count);
@@ -80,7 +81,7 @@ impl Codebook {
                 mean_log_likelihood: fitted.mean_log_likelihood,
             }),
         );
-        let fisher = Fisher::new(&config.mapping, principal, fitted.mixture);
+        let fisher = Fisher::new(mapping, principal, fitted.mixture);
         Ok((Codebook::Mixture(Arc::new(fisher)), record))
     }
 

@@ -4,8 +4,8 @@
 
 use image::{RgbImage, imageops};
 
-use crate::dataset::Rectangle;
 use crate::picture::Picture;
+use crate::picture::Rectangle;
 
 /// Examples a word, at most.
 pub const EXAMPLES: usize = 6;

@@ -17,9 +17,11 @@ pub mod nearest;
 pub mod normalise;
 pub mod pooling;
 pub mod principal;
+mod settings;
 pub mod vocabulary;
 
 use mapping::fisher::Derivatives;
+pub use settings::{MappingConfig, PoolingConfig, VocabularyConfig};
 
 /// The words and weights of a picture's local features: k of each a feature, in the order of the features.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -21,7 +21,7 @@ use ndarray::Array2;
 use super::gradients::{Gradients, smoothing_reach};
 use super::{BINS, Descriptors, ORIENTATIONS, WIDTH, WINDOW_SIZE, Window, window_mean};
 use crate::bow::features::grid::{Grid, Level, Position};
-use crate::dataset::Rectangle;
+use crate::picture::Rectangle;
 
 /// Orientations among which the dominant one is looked for.
 const DIRECTIONS: usize = 36;

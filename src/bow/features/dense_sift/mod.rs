@@ -23,11 +23,11 @@ use ndarray::Array2;
 
 use super::grid::{self, Grid, Position};
 use super::strip::{Strip, Strips};
-use super::{FeatureFamily, ZeroRule};
-use crate::bow::config::{DescriptorConfig, Faults};
-use crate::dataset::Rectangle;
+use super::{DescriptorConfig, FeatureFamily, ZeroRule};
 use crate::numeric::lanes;
 use crate::picture::Picture;
+use crate::picture::Rectangle;
+use crate::settings::Faults;
 use normalise::{Rule, least_sum};
 
 /// Spatial bins along an axis.

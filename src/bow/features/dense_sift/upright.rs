@@ -11,8 +11,8 @@ use super::gaussian::Gaussian;
 use super::gradients::{Gradients, RUN, smoothing_reach};
 use super::{BINS, Descriptors, ORIENTATIONS, Window};
 use crate::bow::features::grid::{Grid, Level, Position};
-use crate::dataset::Rectangle;
 use crate::numeric::aligned::Aligned;
+use crate::picture::Rectangle;
 
 /// Hands the descriptors of one level to `descriptors`; `planes` are walked side by side.
 pub(super) fn extract_level(

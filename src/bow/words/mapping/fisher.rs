@@ -17,8 +17,8 @@ use std::sync::Arc;
 use multiversion::multiversion;
 use ndarray::ArrayView2;
 
-use crate::bow::config::MappingConfig;
 use crate::bow::words::Assignment;
+use crate::bow::words::MappingConfig;
 use crate::bow::words::mixture::GaussianMixture;
 use crate::bow::words::principal::PrincipalComponents;
 

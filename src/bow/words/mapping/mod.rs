@@ -13,7 +13,7 @@ mod soft;
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::normalise::Norm;
-use crate::bow::config::MappingConfig;
+use crate::bow::words::MappingConfig;
 
 crate::closed_set! {
     /// The mappings.

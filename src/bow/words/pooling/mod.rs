@@ -209,10 +209,10 @@ impl Pooled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bow::config::MappingConfig;
+    use crate::bow::words::MappingConfig;
     use crate::bow::words::mapping::fisher::Fisher;
     use crate::bow::words::mixture::GaussianMixture;
-    use crate::dataset::Rectangle;
+    use crate::picture::Rectangle;
     use proptest::prelude::*;
     use rand::RngExt;
 

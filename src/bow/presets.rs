@@ -1,6 +1,6 @@
 //! Settings of published systems, by name. A new preset is one file, one name and one line.
 
-use super::Draft;
+use crate::settings::Draft;
 
 crate::closed_set! {
     /// The presets.
@@ -30,16 +30,17 @@ impl Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bow::config::Settings;
 
     #[test]
     fn every_preset_is_a_valid_configuration_and_takes_overrides() {
         for preset in Preset::ALL {
-            let settings = preset.draft().resolve().unwrap();
+            let settings: Settings = preset.draft().resolve().unwrap();
             assert!(settings.channel.len() > 1, "{preset}");
             let mut draft = preset.draft();
             draft.set("channel.vocabulary.words", 9);
             draft.set("channel.mapping.neighbours", 3);
-            let settings = draft.resolve().unwrap();
+            let settings: Settings = draft.resolve().unwrap();
             assert!(settings.channel.iter().all(|channel| channel.vocabulary.words == 9), "{preset}");
         }
     }

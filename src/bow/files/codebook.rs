@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::config::ChannelConfig;
-use super::model_file::{ModelFileError, mismatch};
-use super::words::codebook::Codebook;
-use super::words::mapping::MappingKind;
-use super::words::mapping::fisher::Fisher;
-use super::words::mixture::GaussianMixture;
-use super::words::nearest::NearestWords;
-use super::words::principal::PrincipalComponents;
+use super::error::{ModelFileError, mismatch};
+use crate::bow::config::ChannelConfig;
+use crate::bow::words::codebook::Codebook;
+use crate::bow::words::mapping::MappingKind;
+use crate::bow::words::mapping::fisher::Fisher;
+use crate::bow::words::mixture::GaussianMixture;
+use crate::bow::words::nearest::NearestWords;
+use crate::bow::words::principal::PrincipalComponents;
 use crate::format::container::{Container, Reader, Values};
 
 /// Adds the codebook of channel `u`.
-pub(super) fn insert(container: &mut Container, u: usize, codebook: &Codebook, config: &ChannelConfig) {
+pub(in crate::bow) fn insert(container: &mut Container, u: usize, codebook: &Codebook, config: &ChannelConfig) {
     let name = |tensor: &str| format!("channels.{u}.{tensor}");
     let flat = |array: &Array2<f32>| Values::F32(array.iter().copied().collect());
     match codebook {
@@ -45,13 +45,13 @@ pub(super) fn insert(container: &mut Container, u: usize, codebook: &Codebook, c
 ///
 /// # Errors
 /// [`ModelFileError`] where anything is missing, of another shape, not finite or out of range.
-pub(super) fn read(reader: &Reader<'_>, u: usize, config: &ChannelConfig) -> Result<Codebook, ModelFileError> {
+pub(in crate::bow) fn read(reader: &Reader<'_>, u: usize, config: &ChannelConfig) -> Result<Codebook, ModelFileError> {
     let name = |tensor: &str| format!("channels.{u}.{tensor}");
     let single = |tensor: &str, shape: (usize, usize)| -> Result<Array2<f32>, ModelFileError> {
         let values = reader.finite_f32s(&name(tensor), &[shape.0, shape.1])?;
         Array2::from_shape_vec(shape, values).map_err(|error| mismatch(name(tensor), "a matrix", error))
     };
-    let (count, width) = (config.vocabulary.words, super::features::family(&config.descriptor).width());
+    let (count, width) = (config.vocabulary.words, crate::bow::features::family(&config.descriptor).width());
     let positive = |tensor: &str, values: Vec<f64>| match values.iter().find(|value| **value <= 0.0) {
         Some(value) => Err(mismatch(name(tensor), "positive", value)),
         None => Ok(values),

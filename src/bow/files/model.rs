@@ -5,68 +5,20 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::channel::Encoder;
-use super::codebook_file;
-use super::config::{ConfigError, Configuration, Settings, Solver};
-use super::score::feature_map::{FeatureMap, Weights};
-use super::words::examples::{EXAMPLES, PATCH, WordExamples};
-use super::{BagOfWords, FittedChannel, TrainingRecord};
+use super::codebook;
+use super::error::{ModelFileError, mismatch};
+use crate::bow::channel::Encoder;
+use crate::bow::config::{Configuration, Settings, Solver};
+use crate::bow::score::feature_map::{FeatureMap, Weights};
+use crate::bow::words::examples::{EXAMPLES, PATCH, WordExamples};
+use crate::bow::{BagOfWords, FittedChannel, TrainingRecord};
 use crate::format::atomic::WriteError;
-use crate::format::container::{Container, ContainerError, Reader, Values};
+use crate::format::container::{Container, Reader, Values};
 
 /// Format name in the metadata.
 pub const FORMAT: &str = "bowsight-model";
 /// Format version in the metadata.
 pub const VERSION: &str = "1";
-
-/// Why a model file could not be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelFileError {
-    /// The file could not be read.
-    #[error("the file can't be read")]
-    Io(#[from] std::io::Error),
-    /// The container is damaged or lacks something.
-    #[error(transparent)]
-    Container(#[from] ContainerError),
-    /// It is no model.
-    #[error("\"format\" must be \"{FORMAT}\", found \"{found}\"")]
-    Format {
-        /// What the file says.
-        found: String,
-    },
-    /// It is a model of a newer program.
-    #[error("model version must be \"{VERSION}\", found \"{found}\": it was written by a newer program")]
-    Version {
-        /// What the file says.
-        found: String,
-    },
-    /// A JSON part is malformed.
-    #[error("metadata \"{key}\" is malformed")]
-    Metadata {
-        /// Its key.
-        key: &'static str,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-    /// The configuration's values are out of range.
-    #[error("the model's configuration is invalid")]
-    Config(#[from] ConfigError),
-    /// Two parts contradict each other.
-    #[error("{what} must be {expected}, found {found}")]
-    Mismatch {
-        /// What is counted.
-        what: String,
-        /// What the rest of the file says.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-}
-
-pub(super) fn mismatch(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> ModelFileError {
-    ModelFileError::Mismatch { what: what.into(), expected: expected.to_string(), found: found.to_string() }
-}
 
 /// The model as a container.
 pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> {
@@ -78,7 +30,7 @@ pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> 
     metadata.insert("training".to_string(), serde_json::to_string(&model.training)?);
     for (u, channel) in model.channels.iter().enumerate() {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        codebook_file::insert(&mut container, u, &channel.encoder.codebook, &channel.encoder.config);
+        codebook::insert(&mut container, u, &channel.encoder.codebook, &channel.encoder.config);
         let histograms = channel.histograms().iter().copied().collect();
         container.insert(name("histograms"), channel.histograms().shape(), Values::F32(histograms));
         if channel.encoder.config.kernel.kind.has_width() {
@@ -193,7 +145,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
     let mut channels = Vec::with_capacity(settings.channel.len());
     for (u, config) in settings.channel.iter().enumerate() {
         let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        let codebook = codebook_file::read(&reader, u, config)?;
+        let codebook = codebook::read(&reader, u, config)?;
         let shape = (pictures, config.dimensions());
         let histograms = reader.finite_f32s(&name("histograms"), &[shape.0, shape.1])?;
         let histograms = Array2::from_shape_vec(shape, histograms)

@@ -20,11 +20,6 @@ fn nearest_clause(nearest: &Option<String>) -> String {
 }
 
 /// The candidate nearest to `name` by Damerau–Levenshtein similarity, if it is near enough to be a slip of the pen.
-///
-/// ```
-/// assert_eq!(bowsight::closed_set::nearest("hoerse", ["horse", "sheep"]), Some("horse".to_string()));
-/// assert_eq!(bowsight::closed_set::nearest("qqq", ["horse", "sheep"]), None);
-/// ```
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = name.to_lowercase();
     candidates
@@ -36,7 +31,6 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// Declares an enum as a closed set: `ALL`, `name()`, `FromStr`, `Display`, serde by name.
-#[macro_export]
 macro_rules! closed_set {
     ($(#[$outer:meta])* $visibility:vis enum $type:ident as $set:literal { $($(#[$inner:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
         $(#[$outer])*
@@ -65,15 +59,15 @@ macro_rules! closed_set {
         }
 
         impl std::str::FromStr for $type {
-            type Err = $crate::closed_set::UnknownName;
+            type Err = $crate::settings::closed_set::UnknownName;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|variant| variant.name() == text).ok_or_else(|| {
-                    $crate::closed_set::UnknownName {
+                    $crate::settings::closed_set::UnknownName {
                         set: $set,
                         found: text.to_string(),
                         allowed: Self::ALL.iter().map(|v| format!("\"{}\"", v.name())).collect::<Vec<_>>().join(", "),
-                        nearest: $crate::closed_set::nearest(text, Self::ALL.iter().map(|v| v.name())),
+                        nearest: $crate::settings::closed_set::nearest(text, Self::ALL.iter().map(|v| v.name())),
                     }
                 })
             }
@@ -92,4 +86,17 @@ macro_rules! closed_set {
             }
         }
     };
+}
+
+pub(crate) use closed_set;
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn only_a_slip_of_the_pen_is_near() {
+        assert_eq!(nearest("hoerse", ["horse", "sheep"]), Some("horse".to_string()));
+        assert_eq!(nearest("qqq", ["horse", "sheep"]), None);
+    }
 }

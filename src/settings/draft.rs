@@ -3,17 +3,16 @@
 //! A file may leave out any key; the default stands in. `set("channel.mapping.kind", …)` reaches every channel,
 //! `set("channel.0.mapping.kind", …)` one.
 
-mod presets;
-
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::bow::config::{ConfigError, Configuration, Settings};
-use crate::closed_set::nearest;
-pub use presets::Preset;
+use super::closed_set::nearest;
+use super::faults::ConfigError;
 
-/// A configuration file larger than this is none.
+/// Larger configuration files are rejected; in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// Why no configuration came of file and flags.
@@ -67,6 +66,18 @@ pub struct UnknownKey {
     pub key: String,
     /// The nearest key that exists at that place.
     pub nearest: Option<String>,
+}
+
+/// Settings that were checked as a whole, with all faults reported together.
+pub trait Checked: Sized {
+    /// The settings as they are typed, with a default for every key.
+    type Raw: Default + Serialize + DeserializeOwned;
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all faults.
+    fn check(raw: Self::Raw) -> Result<Self, ConfigError>;
 }
 
 /// A configuration in the making: what was typed, not yet checked.
@@ -151,22 +162,19 @@ impl Draft {
         Ok(())
     }
 
-    /// The checked settings.
+    /// Checks the draft and turns it into settings.
     ///
     /// # Errors
-    /// Unknown keys, values of the wrong kind, values out of range; all of a kind together.
-    pub fn resolve(self) -> Result<Settings, ReadError> {
-        let template = Value::try_from(Configuration::default()).unwrap_or_else(|_| Value::Table(Table::new()));
+    /// Unknown keys, values of the wrong kind, values out of range; all faults of one kind together.
+    pub fn resolve<S: Checked>(self) -> Result<S, ReadError> {
+        let template = Table::try_from(S::Raw::default()).expect("default settings serialize");
         let mut keys = Vec::new();
-        if let Value::Table(template) = &template {
-            unknown_keys(&self.table, template, "", &mut keys);
-        }
+        unknown_keys(&self.table, &template, "", &mut keys);
         if !keys.is_empty() {
             return Err(ReadError::UnknownKeys { keys });
         }
-        let configuration: Configuration =
-            self.table.try_into().map_err(|source| ReadError::Shape { source: Box::new(source) })?;
-        Ok(configuration.check()?)
+        let raw: S::Raw = self.table.try_into().map_err(|source| ReadError::Shape { source: Box::new(source) })?;
+        Ok(S::check(raw)?)
     }
 }
 
@@ -203,56 +211,7 @@ fn unknown_keys(table: &Table, template: &Table, prefix: &str, found: &mut Vec<U
     }
 }
 
-/// The settings as the TOML file that would give them.
-pub fn to_toml(settings: &Settings) -> String {
-    toml::to_string(settings).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unknown_keys_are_reported_together_with_the_nearest_known_one() {
-        let text = "sed = 1\n[[channel]]\nmapping = { knd = \"hard\" }\n[svm]\nzzz = 2";
-        let error = Draft::parse(text, "test").unwrap().resolve().unwrap_err().to_string();
-        for part in
-            ["\"sed\" (did you mean \"seed\"?)", "\"channel.0.mapping.knd\" (did you mean \"kind\"?)", "\"svm.zzz\""]
-        {
-            assert!(error.contains(part), "{part} is missing in: {error}");
-        }
-    }
-
-    #[test]
-    fn flags_win_over_the_file_and_reach_every_channel() {
-        let mut draft = Draft::parse("seed = 3\n[[channel]]\npower = 1.0\n[[channel]]\npower = 0.7", "test").unwrap();
-        draft.set("seed", 9);
-        draft.set("channel.vocabulary.words", 50);
-        draft.set("channel.1.power", 0.25);
-        draft.assign("channel.mapping.kind=rank").unwrap();
-        draft.assign("svm.c = 10").unwrap();
-        let settings = draft.resolve().unwrap();
-        assert_eq!(settings.seed, 9);
-        assert_eq!(settings.channel.iter().map(|c| c.vocabulary.words).collect::<Vec<_>>(), [50, 50]);
-        assert_eq!(settings.channel.iter().map(|c| c.power).collect::<Vec<_>>(), [1.0, 0.25]);
-        assert_eq!(settings.channel[1].mapping.kind.name(), "rank");
-        assert!(Draft::default().assign("svm.c").is_err());
-    }
-
-    #[test]
-    fn the_resolved_file_resolves_to_itself() {
-        let mut draft = Draft::default();
-        draft.set("channel.kernel.kind", "linear");
-        let settings = draft.resolve().unwrap();
-        let again = Draft::parse(&to_toml(&settings), "test").unwrap().resolve().unwrap();
-        assert_eq!(settings, again);
-    }
-
-    #[test]
-    fn an_unknown_variant_names_all_and_the_nearest() {
-        let mut draft = Draft::default();
-        draft.set("channel.kernel.kind", "hk");
-        let error = crate::error::chain(&draft.resolve().unwrap_err());
-        assert!(error.contains("unknown kernel \"hk\"") && error.contains("did you mean \"hik\"?"), "{error}");
-    }
+/// Writes settings as the TOML file that would give them.
+pub fn to_toml(settings: &impl Serialize) -> String {
+    toml::to_string(settings).expect("settings serialize")
 }

@@ -2,10 +2,10 @@
 
 use ndarray::Array2;
 
-use super::score::Decomposition;
-use super::score::kernel::Kernel;
-use super::words::mapping::fisher::Derivatives;
-use super::{Seen, View};
+use crate::bow::score::Decomposition;
+use crate::bow::score::kernel::Kernel;
+use crate::bow::words::mapping::fisher::Derivatives;
+use crate::bow::{Seen, View};
 use crate::explanation::Query;
 use crate::format::container::{Container, ContainerError, Reader, Values};
 use crate::ledger::Ledger;
@@ -16,18 +16,18 @@ pub const FORMAT: &str = "bowsight-trace";
 pub const VERSION: &str = "1";
 
 /// What the way back found.
-pub(super) struct Layers<'a> {
-    pub(super) r3: &'a [Vec<f64>],
-    pub(super) root: Option<&'a [Vec<f64>]>,
-    pub(super) r2: &'a [Vec<f64>],
-    pub(super) relevance: &'a Array2<f64>,
-    pub(super) ledger: &'a Ledger,
+pub(in crate::bow) struct Layers<'a> {
+    pub(in crate::bow) r3: &'a [Vec<f64>],
+    pub(in crate::bow) root: Option<&'a [Vec<f64>]>,
+    pub(in crate::bow) r2: &'a [Vec<f64>],
+    pub(in crate::bow) relevance: &'a Array2<f64>,
+    pub(in crate::bow) ledger: &'a Ledger,
 }
 
 /// The trace, but for the picture's and the model's names, which only the caller knows.
 ///
 /// A window's places are those in the picture; only its map begins at its own corner.
-pub(super) fn trace(seen: &Seen<'_>, view: &View, query: &Query, layers: &Layers<'_>) -> Container {
+pub(in crate::bow) fn trace(seen: &Seen<'_>, view: &View, query: &Query, layers: &Layers<'_>) -> Container {
     let model = seen.model;
     let mut container = Container::default();
     let categories = &model.training.categories;

@@ -1,0 +1,31 @@
+//! The settings of pictures before anything else.
+
+use serde::{Deserialize, Serialize};
+
+crate::closed_set! {
+    /// Where pictures enter mirrored left–right too.
+    pub enum Twins as "mirror twins" {
+        /// Nowhere.
+        None = "none",
+        /// In training: each picture's mirror twin is a training picture of its own.
+        Train = "train",
+        /// In training, and a score is the mean over a picture and its twin.
+        Test = "test",
+    }
+}
+
+/// Preparation of pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PictureConfig {
+    /// Longer side in pixels at most; 0: as it is.
+    pub max_side: usize,
+    /// Where pictures enter mirrored too.
+    pub twins: Twins,
+}
+
+impl Default for PictureConfig {
+    fn default() -> Self {
+        Self { max_side: 0, twins: Twins::None }
+    }
+}
