@@ -14,6 +14,7 @@ use super::words::mapping::{self, Mapping, MappingKind, Nearest};
 use super::words::normalise::normalise;
 use super::words::pooling::{self, Pooled, Pooling, Shared};
 use crate::ledger::Kept;
+use crate::numeric::matrix;
 use crate::picture::Picture;
 use crate::picture::Rectangle;
 use crate::timings::{Stage, Timings};
@@ -116,8 +117,7 @@ impl Encoder {
         });
         // Words are found strip by strip, in between: what is left is the features'.
         timings.add(Stage::Features, began.elapsed().saturating_sub(timings.total()));
-        let descriptors = keep_descriptors
-            .then(|| Array2::from_shape_vec((numbers.len(), self.family.width()), kept).unwrap_or_default());
+        let descriptors = keep_descriptors.then(|| matrix((numbers.len(), self.family.width()), kept));
         Features { grid, numbers, assignment, descriptors, timings }
     }
 

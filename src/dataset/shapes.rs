@@ -325,7 +325,7 @@ fn write_scene(out: &Path, index: usize, scene: &Scene) -> Result<(), ShapesErro
     let (width, height) = scene.image.dimensions();
     write_png(&out.join("JPEGImages").join(format!("{id}.png")), &scene.image, &[])?;
     let grey = |values: Vec<u8>, folder: &str| -> Result<(), ShapesError> {
-        let image = image::GrayImage::from_raw(width, height, values).unwrap_or_default();
+        let image = image::GrayImage::from_raw(width, height, values).expect("one value per pixel");
         let path = out.join(folder).join(format!("{id}.png"));
         let mut bytes = std::io::Cursor::new(Vec::new());
         image

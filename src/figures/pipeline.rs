@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use image::RgbImage;
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use serde::Serialize;
 
 use super::canvas::{BLACK, Canvas, Ink, Place};
@@ -113,7 +113,7 @@ fn draw_one(
         let region = local.windows[best].rectangle;
         let trace = &local.traces[best];
         let shape = ((region.y1 - region.y0) as usize, (region.x1 - region.x0) as usize);
-        let map = Array2::from_shape_vec(shape, f64s(trace, "relevance")).unwrap_or_default();
+        let map = crate::numeric::matrix(shape, f64s(trace, "relevance"));
         let bias = local.windows[best].ledger.bias_sink;
         let way = Way { picture: &picture, region, trace, map: map.view(), bias, words, channels };
         let (width, height) = (region.x1 - region.x0, region.y1 - region.y0);

@@ -216,7 +216,7 @@ pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), E
     }
     let mut lasting = finding.clone();
     lasting.ways.iter_mut().chain(&mut lasting.roots).for_each(|way| way.seconds = None);
-    let text = serde_json::to_string_pretty(&lasting).unwrap_or_default() + "\n";
+    let text = serde_json::to_string_pretty(&lasting).expect("own types serialize") + "\n";
     atomic::write(&studio.order.out.join("polygons.json"), text.as_bytes())?;
     studio.report.polygons = Some(finding);
     Ok(())

@@ -4,5 +4,8 @@ pub mod aligned;
 pub mod byte_products;
 pub mod elementary;
 pub mod lanes;
+mod matrix;
 pub mod random;
 pub mod root;
+
+pub use matrix::{matrix, rows};

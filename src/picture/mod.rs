@@ -162,7 +162,7 @@ impl Picture {
             Samples::Eight(samples) => samples.clone(),
             Samples::Sixteen(samples) => samples.iter().map(|&v| ((u32::from(v) + 128) / 257) as u8).collect(),
         };
-        RgbImage::from_raw(self.width as u32, self.height as u32, samples).unwrap_or_default()
+        RgbImage::from_raw(self.width as u32, self.height as u32, samples).expect("three samples per pixel")
     }
 
     /// Grey, H×W: `(0.299 R + 0.587 G + 0.114 B)/255` in f32; 16-bit samples are divided by 257 first, not rounded.
@@ -180,7 +180,7 @@ impl Picture {
                 samples.as_chunks::<3>().0.iter().map(|pixel| value(pixel.map(|v| f32::from(v) / 257.0))).collect()
             }
         };
-        Array2::from_shape_vec((self.height, self.width), values).unwrap_or_default()
+        crate::numeric::matrix((self.height, self.width), values)
     }
 
     /// The picture mirrored left–right.

@@ -85,6 +85,9 @@ pub fn save(model: &BagOfWords, path: &Path) -> Result<(), WriteError> {
 
 /// Loads the model at `path` through a memory map.
 ///
+/// No other program may change the file until this returns: if it is cut short meanwhile, reading beyond its new end
+/// kills the process (SIGBUS on Unix), which no error can report. Replacing the file by renaming another over it is safe.
+///
 /// # Errors
 /// [`ModelFileError`] for anything that is not a whole, consistent model of this version with finite numbers.
 pub fn load(path: &Path) -> Result<BagOfWords, ModelFileError> {
@@ -92,9 +95,9 @@ pub fn load(path: &Path) -> Result<BagOfWords, ModelFileError> {
     if file.metadata()?.is_dir() {
         return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).into());
     }
-    // SAFETY: the map is read-only and lives no longer than this function, which copies what it keeps. Changing the
-    // file meanwhile would be another program's fault; our own writers replace files, they never change them.
-    #[allow(unsafe_code)]
+    // SAFETY: the map is read-only and lives no longer than this function, which copies what it keeps. Our own writers
+    // replace files and never change them; what another program may do meanwhile is said above.
+    #[expect(unsafe_code, reason = "mapping a file is unsafe, as others might change it")]
     let map = unsafe { memmap2::Mmap::map(&file)? };
     from_bytes(&map)
 }

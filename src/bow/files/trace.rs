@@ -38,7 +38,7 @@ pub(in crate::bow) fn trace(seen: &Seen<'_>, view: &View, query: &Query, layers:
         Decomposition::Auto | Decomposition::Shapley if product => "shapley",
         Decomposition::Auto | Decomposition::Shapley => "exact",
     };
-    let ledger = serde_json::to_string(layers.ledger).unwrap_or_default();
+    let ledger = serde_json::to_string(layers.ledger).expect("own types serialize");
     for (key, value) in [
         ("format", FORMAT.to_string()),
         ("version", VERSION.to_string()),

@@ -14,7 +14,7 @@ use multiversion::multiversion;
 use ndarray::Array2;
 
 use crate::numeric::elementary::{cosine_and_sine, log2};
-use crate::numeric::lanes;
+use crate::numeric::{lanes, rows};
 
 /// The largest order n that makes sense: each costs as much as two dimensions.
 pub const MOST_ORDER: usize = 32;
@@ -195,11 +195,7 @@ impl Weights {
     /// `Σ_d Σ_j w_j,d ψ_j(x_d)` of every category.
     pub fn scores(&self, histogram: &[f32]) -> Vec<f64> {
         let features = self.features(histogram);
-        self.values
-            .rows()
-            .into_iter()
-            .map(|row| lanes::dot_f64(row.as_slice().expect("row by row"), &features))
-            .collect()
+        rows(&self.values).map(|row| lanes::dot_f64(row, &features)).collect()
     }
 
     /// `Σ_j w_j,d ψ_j(x_d)` of every dimension in a category, or of the difference of two: what the score is a sum of.

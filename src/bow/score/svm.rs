@@ -11,6 +11,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::kernel::product;
+use crate::numeric;
 
 /// A solved problem and how the solving went.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +75,7 @@ fn step_limit(n: usize) -> usize {
 pub fn solve(problem: &Problem<'_>) -> Solution {
     let n = problem.labels.len();
     let gram = problem.gram.as_standard_layout();
-    let rows: Vec<&[f32]> = gram.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
+    let rows: Vec<&[f32]> = numeric::rows(&gram).collect();
     let diagonal: Vec<f32> = (0..n).map(|i| rows[i][i]).collect();
     let range = |i: usize| if problem.labels[i] > 0.0 { (0.0, problem.bounds[i]) } else { (-problem.bounds[i], 0.0) };
     let (low, high): (Vec<f64>, Vec<f64>) = (0..n).map(range).unzip();

@@ -1,8 +1,9 @@
-//! Finished steps of trainings, kept in a folder by what they are a function of, so that a training that was interrupted or that changes only
-//! its kernel or its C need not look at the pictures again.
+//! Finished steps of trainings, kept in a folder, so that a training that was interrupted or that changes only its
+//! kernel or its C need not open the pictures again.
 //!
-//! A key is a SHA-256 over everything that a step depends on; what is found under it is what the step would give, to the bit. Files appear whole or not
-//! at all, so several trainings may share a folder; a file that can't be read is made again.
+//! A key is a SHA-256 over everything that a step depends on, the version of this program included: what is found under
+//! it is what the step would give, to the bit. Files appear whole or not at all, so several trainings may share a
+//! folder. A file that can't be read is made again.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,10 @@ use sha2::{Digest, Sha256};
 use crate::format::container::{Container, Reader, Values};
 use crate::format::hexadecimal;
 
-/// Changed when a step gives other numbers than before, so that old results are not taken for new ones.
+/// The version of this program: another one may compute other numbers, so each release makes its own.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Distinguishes states of the program between two releases. Increase it with every change of a step's numbers.
 const GENERATION: &str = "2";
 
 /// A folder of finished steps.
@@ -25,10 +29,15 @@ pub struct Cache {
 pub struct Key(String);
 
 impl Key {
-    /// The key of a `step` that depends on `parts`.
+    /// Makes the key of a `step` that depends on `parts`.
     pub fn new(step: &str, parts: &[&[u8]]) -> Self {
+        Self::for_version(VERSION, step, parts)
+    }
+
+    fn for_version(version: &str, step: &str, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
-        for part in [b"bowsight".as_slice(), GENERATION.as_bytes(), step.as_bytes()].iter().chain(parts) {
+        let fixed = ["bowsight", version, GENERATION, step].map(str::as_bytes);
+        for part in fixed.iter().chain(parts) {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -37,28 +46,28 @@ impl Key {
 }
 
 impl Cache {
-    /// The cache in `folder`, which is made when something is stored.
+    /// Opens the cache in `folder`, which is created when something is stored.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
     fn path(&self, key: &Key) -> PathBuf {
-        // Two letters a folder: a million files in one are slow in many file systems.
+        // One folder per first two letters: a million files in one folder are slow in many file systems.
         self.folder.join(&key.0[..2]).join(&key.0[2..])
     }
 
-    /// What is stored under `key`, if it is there and `read` can make sense of it.
+    /// Returns what `read` makes of the container under `key`; nothing if there is none or `read` can't use it.
     pub fn get<T>(&self, key: &Key, read: impl FnOnce(&Reader<'_>) -> Option<T>) -> Option<T> {
         let bytes = std::fs::read(self.path(key)).ok()?;
         read(&Reader::new(&bytes).ok()?)
     }
 
-    /// Stores a container. What can't be stored is only not there the next time.
+    /// Stores a container. If that fails, the step is computed again the next time.
     pub fn put(&self, key: &Key, container: &Container) {
         let _ = container.write(&self.path(key));
     }
 
-    /// A list of numbers under `key`, of the length expected.
+    /// Returns the list of numbers under `key`, if it has the expected length.
     pub fn numbers(&self, key: &Key, length: usize) -> Option<Vec<f32>> {
         self.get(key, |reader| reader.finite_f32s("numbers", &[length]).ok())
     }
@@ -70,7 +79,7 @@ impl Cache {
         self.put(key, &container);
     }
 
-    /// The folder.
+    /// Returns the folder, whether it exists or not.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -87,11 +96,13 @@ mod tests {
         // Parts that join to the same bytes are other parts.
         let (a, b) = (Key::new("step", &[b"ab", b"c"]), Key::new("step", &[b"a", b"bc"]));
         assert_ne!(a, b);
+        // Another version of the program may compute other numbers.
+        assert_ne!(a, Key::for_version("0.0.0", "step", &[b"ab", b"c"]));
         assert_eq!(cache.numbers(&a, 2), None);
         cache.put_numbers(&a, &[1.5, -2.0]);
         assert_eq!(cache.numbers(&a, 2), Some(vec![1.5, -2.0]));
         assert_eq!((cache.numbers(&a, 3), cache.numbers(&b, 2)), (None, None));
-        // Half a file is none.
+        // Half a file does not count.
         let path = cache.path(&a);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
@@ -99,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unwritable_cache_is_none() {
+    fn a_folder_that_is_unwritable_caches_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "x").unwrap();

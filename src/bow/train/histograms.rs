@@ -13,12 +13,13 @@ use super::cache::{Cache, Key};
 use super::store::{Store, Writer};
 use super::{LeftOut, Task, TrainError, TrainingData, decode_options};
 use crate::bow::channel::Encoder;
-use crate::bow::config::{ChannelConfig, KernelConfig, Settings, Twins};
+use crate::bow::config::{ChannelConfig, Settings, Twins};
 use crate::bow::files::codebook;
 use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
 use crate::format::container::Container;
 use crate::format::sha256_of_file;
+use crate::numeric::matrix;
 use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
@@ -170,9 +171,7 @@ pub(super) fn encode_pool(task: &Task<'_>, pool: &Pool<'_>) -> (Rows, Vec<Array2
     let matrices = rows
         .into_iter()
         .zip(encoders)
-        .map(|(values, encoder)| {
-            Array2::from_shape_vec((count, encoder.config.dimensions()), values).unwrap_or_default()
-        })
+        .map(|(values, encoder)| matrix((count, encoder.config.dimensions()), values))
         .collect();
     (usable, matrices, left_out)
 }
@@ -271,13 +270,20 @@ pub(super) fn encode<T: Send, E: Send>(
     encoded
 }
 
-/// SHA-256 over everything that an encoder's histograms are a function of, but for the pictures.
+/// SHA-256 over everything but the picture that an encoder's histograms depend on.
 fn digest(encoder: &Encoder) -> [u8; 32] {
-    let (kernel, weight) = (KernelConfig::default(), 1.0);
-    let config = ChannelConfig { kernel, weight, ..encoder.config.clone() };
+    // All fields are named, so that a new one does not compile before somebody decides whether it matters here. Of the
+    // vocabulary's settings only the words matter, which are hashed themselves; kernel and weight act on histograms.
+    let ChannelConfig { descriptor, vocabulary: _, mapping, pooling, power, kernel: _, weight: _ } = &encoder.config;
+    let settings = serde_json::json!({
+        "descriptor": descriptor,
+        "mapping": mapping,
+        "pooling": pooling,
+        "power": power,
+    });
     let mut container = Container::default();
-    codebook::insert(&mut container, 0, &encoder.codebook, &config);
-    container.metadata.insert("config".to_string(), serde_json::to_string(&config).unwrap_or_default());
+    codebook::insert(&mut container, 0, &encoder.codebook, &encoder.config);
+    container.metadata.insert("settings".to_string(), settings.to_string());
     let mut bytes = Vec::new();
     container.write_to(&mut bytes).expect("memory takes every byte");
     Sha256::digest(&bytes).into()

@@ -8,6 +8,7 @@ use super::histograms::Part;
 use super::weights::weights;
 use crate::bow::config::Settings;
 use crate::bow::score::gram::{gram, variance, width};
+use crate::numeric::matrix;
 use crate::progress::Progress;
 
 /// The channels' kernels between the pictures of the pool, with width, scale and weight from the pictures that are fitted to.
@@ -67,6 +68,6 @@ impl<'a> ScaledKernels<'a> {
                 *value = grams.iter().zip(&factors).map(of).sum::<f64>() as f32;
             }
         });
-        Array2::from_shape_vec((rows.len(), columns.len()), values).expect("rows × columns")
+        matrix((rows.len(), columns.len()), values)
     }
 }

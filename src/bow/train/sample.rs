@@ -2,7 +2,6 @@
 
 use std::collections::BinaryHeap;
 
-use ndarray::Array2;
 use rand::Rng;
 use rayon::prelude::*;
 
@@ -18,6 +17,7 @@ use crate::bow::words::mapping::MappingKind;
 use crate::bow::words::vocabulary::VocabularyError;
 use crate::dataset::Dataset;
 use crate::format::container::{Container, Reader, Values};
+use crate::numeric::matrix;
 use crate::numeric::random::stream;
 use crate::picture::Picture;
 use crate::picture::Rectangle;
@@ -105,7 +105,7 @@ fn to_container(learnt: &Learnt, config: &ChannelConfig) -> Container {
     }
     let shape = [config.vocabulary.words, EXAMPLES, 5];
     container.insert("examples", &shape, Values::I32(learnt.examples.to_numbers()));
-    let record = serde_json::to_string(&learnt.record).unwrap_or_default();
+    let record = serde_json::to_string(&learnt.record).expect("own types serialize");
     container.metadata.insert("record".to_string(), record);
     container
 }
@@ -160,7 +160,7 @@ fn learn<'a>(
         values.extend_from_slice(&sample.values);
         places.extend(sample.supports.iter().map(|&rectangle| Example { picture: picture as u32, rectangle }));
     }
-    let descriptors = Array2::from_shape_vec((places.len(), width), values).unwrap_or_default();
+    let descriptors = matrix((places.len(), width), values);
     let seed = settings.seed.wrapping_add((occurrence(settings, u) as u64) << 32);
     let (codebook, record) = Codebook::learn(&config.vocabulary, &config.mapping, seed, descriptors.view())?;
     let (owners, distances) = codebook.owners(descriptors.view());

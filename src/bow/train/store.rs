@@ -1,4 +1,4 @@
-//! Histograms on disk: written as they come, one file a channel, and read through a memory map, so that they need not fit into memory.
+//! Histograms on disk, one file per channel: written as they come, and read through a memory map, so that they need not fit into memory.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -14,12 +14,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Room in `folder` for that many rows of channels with these dimensions. The files have no names: they are gone with the program, however it ends.
+    /// Reserves space in `folder` for `rows` rows of channels with these `dimensions`.
+    ///
+    /// The files have no names, so they vanish with the program, however it ends.
     pub(super) fn new(folder: &Path, rows: usize, dimensions: Vec<usize>) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let file = |&dimensions: &usize| {
             let mut file = tempfile::tempfile_in(folder)?;
-            // Written once for nothing, so that a disk without room is found now and not hours later.
+            // Write zeros once to reserve the space: a full disk fails now, not hours later.
             std::io::copy(&mut std::io::repeat(0).take((rows * dimensions * size_of::<f32>()) as u64), &mut file)?;
             Ok(Mutex::new(file))
         };
@@ -27,23 +29,23 @@ impl Writer {
         Ok(Self { files, dimensions })
     }
 
-    /// Writes the histograms of row `row`, one a channel.
+    /// Writes the histograms of row `row`, one per channel.
     pub(super) fn put(&self, row: usize, histograms: &[Vec<f32>]) -> std::io::Result<()> {
         for (file, histogram) in self.files.iter().zip(histograms) {
             let bytes: Vec<u8> = histogram.iter().flat_map(|value| value.to_le_bytes()).collect();
-            let mut file = file.lock().expect("nobody panics with it");
+            let mut file = file.lock().expect("the lock is never held across a panic");
             file.seek(SeekFrom::Start((row * bytes.len()) as u64))?;
             file.write_all(&bytes)?;
         }
         Ok(())
     }
 
-    /// The histograms, to be read; rows that were not written are 0.
+    /// Ends the writing and returns the histograms for reading; rows that were not written are 0.
     pub(super) fn finish(self) -> std::io::Result<Store> {
         let map = |file: Mutex<File>| {
-            let file = file.into_inner().expect("nobody panics with it");
-            // SAFETY: the file has no name and this is its only handle, which is not written to any more.
-            #[allow(unsafe_code)]
+            let file = file.into_inner().expect("the lock is never held across a panic");
+            // SAFETY: the file has no name and this is its only handle, which nobody writes to any more.
+            #[expect(unsafe_code, reason = "mapping a file is unsafe, as others might change it")]
             unsafe {
                 Mmap::map(&file)
             }
@@ -60,12 +62,12 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// D of every channel.
+    /// Returns the number of dimensions of every channel.
     pub(super) fn dimensions(&self) -> &[usize] {
         &self.dimensions
     }
 
-    /// The histogram of row `row`.
+    /// Reads the histogram of row `row`.
     pub(super) fn histogram(&self, channel: usize, row: usize) -> Vec<f32> {
         let length = self.dimensions[channel] * size_of::<f32>();
         let (values, _) = self.maps[channel][row * length..(row + 1) * length].as_chunks();

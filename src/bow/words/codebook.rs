@@ -71,7 +71,8 @@ impl Codebook {
         let vocabulary = params.fit(&dataset)?;
         let owners = vocabulary.predict(dataset.records());
         let params = MixtureParams { max_iter: settings.max_iter, tolerance: TOLERANCE };
-        let fitted = params.fit(dataset.records().view(), owners.as_slice().unwrap_or(&[]), settings.words);
+        let fitted =
+            params.fit(dataset.records().view(), owners.as_slice().expect("owners are one row"), settings.words);
         let record = record(
             &vocabulary,
             Some(MixtureRecord {

@@ -12,6 +12,7 @@ use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::numeric::lanes::{add_scaled_f64, weighted_squared_distance};
+use crate::numeric::rows;
 
 /// Parts of the sample that are summed side by side, and then in order.
 const PARTS: usize = 32;
@@ -79,10 +80,8 @@ impl GaussianMixture {
 
     /// Fills `logs` (K) with `log w_k N(x; μ_k, σ_k²)`.
     pub fn log_densities(&self, x: &[f64], logs: &mut [f64]) {
-        let width = self.width().max(1);
-        let means = self.means.as_slice().unwrap_or(&[]).chunks_exact(width);
-        let precisions = self.precisions.as_slice().unwrap_or(&[]).chunks_exact(width);
-        for (((log, constant), mean), precision) in logs.iter_mut().zip(&self.constants).zip(means).zip(precisions) {
+        let components = rows(&self.means).zip(rows(&self.precisions));
+        for ((log, constant), (mean, precision)) in logs.iter_mut().zip(&self.constants).zip(components) {
             *log = constant - 0.5 * weighted_squared_distance(x, mean, precision);
         }
     }

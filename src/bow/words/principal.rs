@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::numeric::lanes::{add_scaled_f64, dot_f64};
+use crate::numeric::{matrix, rows};
 
 /// Parts of the sample that are summed side by side, and then in order.
 const PARTS: usize = 16;
@@ -78,18 +79,18 @@ impl PrincipalComponents {
     /// Every row of `sample` (n×P) projected, n×P'.
     pub fn project_all(&self, sample: ArrayView2<'_, f32>) -> Array2<f32> {
         let sample = sample.as_standard_layout();
-        let rows: Vec<Vec<f32>> = sample
+        let projected: Vec<Vec<f32>> = sample
             .axis_chunks_iter(ndarray::Axis(0), 1024)
             .into_par_iter()
             .map(|block| {
                 let (mut scratch, mut out) = (Vec::new(), Vec::with_capacity(block.nrows() * self.offsets.len()));
-                for row in block.rows() {
-                    self.project(row.to_slice().unwrap_or(&[]), &mut scratch, &mut out);
+                for row in rows(&block) {
+                    self.project(row, &mut scratch, &mut out);
                 }
                 out
             })
             .collect();
-        Array2::from_shape_vec((sample.nrows(), self.offsets.len()), rows.concat()).unwrap_or_default()
+        matrix((sample.nrows(), self.offsets.len()), projected.concat())
     }
 }
 

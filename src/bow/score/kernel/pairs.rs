@@ -12,6 +12,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::Terms;
+use crate::numeric;
 
 /// Rows of a tile.
 const HEIGHT: usize = 4;
@@ -121,7 +122,7 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
             to.iter_mut().zip(sums).for_each(|(to, &sum)| *to = sum as f32);
         }
     });
-    Array2::from_shape_vec((n, n), matrix).expect("n rows of n")
+    numeric::matrix((n, n), matrix)
 }
 
 /// `out_ji = Σ_d t(rows_i,d , points_j,d)` of n rows and m points (m×n); the largest value of the rows is asked for where it matters.

@@ -21,6 +21,7 @@ use crate::bow::words::Assignment;
 use crate::bow::words::MappingConfig;
 use crate::bow::words::mixture::GaussianMixture;
 use crate::bow::words::principal::PrincipalComponents;
+use crate::numeric::rows;
 
 /// A mixture, the projection to the descriptors that it describes, and how features are mapped to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,8 +84,7 @@ impl Fisher {
         let (mut x, mut scratch) = (vec![0.0; self.mixture.width()], Vec::new());
         let mut logs = vec![0.0; self.mixture.len()];
         let mut likeliest: Vec<(f64, u32)> = Vec::with_capacity(self.neighbours + 1);
-        for row in descriptors.rows() {
-            let descriptor = row.to_slice().unwrap_or(&[]);
+        for descriptor in rows(&descriptors) {
             let first = derivatives.reduced.len();
             match &self.principal {
                 Some(principal) => principal.project(descriptor, &mut scratch, &mut derivatives.reduced),
@@ -122,17 +122,17 @@ impl Fisher {
         mut found: impl FnMut(usize, &[f64]),
     ) {
         let (width, block) = (x.len(), self.block());
-        let means = self.mixture.means().as_slice().unwrap_or(&[]);
         values.clear();
         values.resize(block, 0.0);
         for (&component, &posterior) in components.iter().zip(posteriors) {
             let component = component as usize;
-            let row = component * width..(component + 1) * width;
+            let mean = rows(self.mixture.means()).nth(component).expect("a row for every component");
+            let inverse = &self.inverse_deviations[component * width..(component + 1) * width];
             let (weight, posterior) = (self.mixture.weights()[component], f64::from(posterior));
             let factors = (posterior / weight.sqrt(), posterior / (2.0 * weight).sqrt());
             let (by_mean, rest) = values.split_at_mut(width);
             let (by_deviation, by_weight) = rest.split_at_mut(width);
-            derive(x, &means[row.clone()], &self.inverse_deviations[row], factors, by_mean, by_deviation);
+            derive(x, mean, inverse, factors, by_mean, by_deviation);
             by_weight.iter_mut().for_each(|value| *value = (posterior - weight) / weight.sqrt());
             found(component * block, values);
         }
