@@ -3,7 +3,7 @@
 //! AVX-512 VNNI multiplies 64 pairs of bytes and adds them to 16 sums in one instruction, four times as many as single
 //! precision. All is whole numbers: the result is the same whatever computes it.
 
-#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "the instruction is reached by an intrinsic only"))]
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "only an intrinsic reaches the instruction"))]
 
 /// Columns of a tile.
 pub const COLUMNS: usize = 64;
@@ -42,6 +42,7 @@ impl ByteProducts {
     /// `sums[r][c] = first[c] + Σ_d rows[d][r] tile[d][c]`, modulo 2³².
     ///
     /// `rows[q][r]` holds the four bytes (0 to 255) that row r has at d = 4q … 4q + 3, lowest first; both slices have the same length.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub fn multiply(
         self,
@@ -50,18 +51,22 @@ impl ByteProducts {
         first: &[i32; COLUMNS],
         sums: &mut [[i32; COLUMNS]; ROWS],
     ) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a `ByteProducts` is only made where the processor has the instructions.
+        // SAFETY: a `ByteProducts` is made only if the processor has the instructions.
         unsafe {
             multiply(rows, tile, first, sums);
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        unreachable!(
-            "no {:?} is ever made here for {} rows of {:?}, {first:?}, {sums:?}",
-            self,
-            rows.len(),
-            tile.len()
-        );
+    }
+
+    /// Never runs: [`ByteProducts::detect`] makes no `ByteProducts` on this processor.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn multiply(
+        self,
+        _rows: &[[u32; ROWS]],
+        _tile: &[Quad],
+        _first: &[i32; COLUMNS],
+        _sums: &mut [[i32; COLUMNS]; ROWS],
+    ) {
+        unreachable!("byte products exist on x86-64 only");
     }
 }
 
