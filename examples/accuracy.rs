@@ -119,7 +119,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 costs: model.training.solvers.iter().map(|solver| solver.c).collect(),
                 val: forward,
                 both: (forward + backward) / 2.0,
-                betas: model.channels.iter().map(|channel| channel.beta).collect(),
+                betas: model.classifier.betas(),
                 test: precision,
                 seconds: began.elapsed().as_secs_f64(),
             };

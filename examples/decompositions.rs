@@ -8,16 +8,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use bowsight::bow::BagOfWords;
-use bowsight::bow::config::ExplainConfig;
-use bowsight::bow::model_file;
-use bowsight::bow::score::{Decomposition, Roots};
+use bowsight::bow::{Decomposition, Explaining, Roots, model_file};
 use bowsight::dataset::{Dataset, voc};
 use bowsight::explanation::Query;
-use bowsight::model::{Forward, Model};
+use bowsight::ledger::Account;
+use bowsight::model::{Keep, Model};
+use bowsight::picture::Picture;
 use bowsight::picture::Rectangle;
 use bowsight::picture::tiles::Tiles;
-use bowsight::picture::{DecodeOptions, Picture};
 use clap::Parser;
 use ndarray::Array2;
 
@@ -38,7 +36,7 @@ struct Arguments {
     /// Pictures at most.
     #[arg(long, default_value_t = usize::MAX)]
     pictures: usize,
-    /// Training pictures that a root is looked for towards.
+    /// Maximum number of training pictures to search toward for a root.
     #[arg(long, default_value_t = 40)]
     candidates: usize,
 }
@@ -54,7 +52,7 @@ struct Sums {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
-    let mut model = model_file::load(&arguments.model)?;
+    let model = model_file::load(&arguments.model)?;
     let dataset = Dataset::open(&arguments.data, Some(&arguments.split), None)?.align_categories(model.categories())?;
     let mut ways = vec![(Decomposition::Auto, Roots::Nearest)];
     if model.settings.channel.iter().all(|channel| channel.kernel.kind.is_differentiable()) {
@@ -63,7 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut sums: Vec<Sums> = ways.iter().map(|_| Sums::default()).collect();
     let (mut area, mut count) = (0.0, 0);
     for entry in dataset.pictures.iter().take(arguments.pictures) {
-        let picture = Picture::open(&dataset.file(entry), &DecodeOptions::default())?;
+        let picture = Picture::open(dataset.file(entry), model.reading())?;
         let objects = voc::annotation(&dataset.root, &entry.id)?.objects;
         for (category, name) in dataset.categories.iter().enumerate().filter(|(c, _)| entry.labels[*c] == 1) {
             let boxes: Vec<Rectangle> =
@@ -72,10 +70,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             area += mask.iter().filter(|inside| **inside).count() as f64 / mask.len() as f64;
             count += 1;
             for ((decomposition, roots), sums) in ways.iter().zip(&mut sums) {
-                explain_as(&mut model, *decomposition, *roots, arguments.candidates)?;
-                let seen = model.look(&picture, false)?;
+                let method = Explaining {
+                    decomposition: *decomposition,
+                    roots: *roots,
+                    candidates: arguments.candidates,
+                    ..Explaining::default()
+                };
+                let explainer = model.explainer(method)?;
+                let seen = explainer.forward(&picture, Keep::Nothing)?;
                 let began = Instant::now();
-                match seen.explain(&Query { tiles: arguments.tiles, ..Query::of(category) }) {
+                match seen.explain(&Query { tiles: arguments.tiles, ..Query::new(category) }) {
                     Ok(explanation) => {
                         sums.explanations += 1;
                         let ledgers: Vec<_> = if explanation.windows.is_empty() {
@@ -83,7 +87,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         } else {
                             explanation.windows.iter().map(|window| &window.ledger).collect()
                         };
-                        let relative = |l: &&bowsight::Ledger| l.taylor_residual.abs() / l.score.abs().max(1e-12);
+                        let relative =
+                            |l: &&bowsight::Ledger| l.kept(Account::TaylorResidual).abs() / l.score.abs().max(1e-12);
                         sums.residual += median(ledgers.iter().map(relative).collect());
                         sums.inside += share(&explanation.relevance, &mask);
                     }
@@ -111,17 +116,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             sums.seconds / (n + sums.without_root as f64),
         );
     }
-    Ok(())
-}
-
-fn explain_as(
-    model: &mut BagOfWords,
-    decomposition: Decomposition,
-    roots: Roots,
-    candidates: usize,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let explain = ExplainConfig { decomposition, roots, candidates, ..ExplainConfig::default() };
-    model.settings = model.settings.with_explain(explain)?;
     Ok(())
 }
 

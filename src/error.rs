@@ -2,17 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::bow::files::ModelFileError;
+use crate::any::OpenError;
 use crate::bow::train::TrainError;
 use crate::dataset::DatasetError;
 use crate::dataset::shapes::ShapesError;
 use crate::export::ExportError;
-use crate::export::files::FilesError;
+use crate::export::drawing::FilesError;
 use crate::format::atomic::WriteError;
-use crate::model::ModelError;
+use crate::model::{ModelError, UnknownCategory};
 use crate::picture::PictureError;
 use crate::settings::ReadError;
-use crate::settings::closed_set::nearest;
 
 /// Whatever can end a command.
 #[derive(Debug, thiserror::Error)]
@@ -27,21 +26,16 @@ pub enum Error {
         hint: Option<String>,
     },
     /// A category that the model does not have.
-    #[error("unknown category \"{found}\": the model knows {}", known.join(", "))]
+    #[error("{source}")]
     UnknownCategory {
-        /// The name given.
-        found: String,
-        /// The names that exist.
-        known: Vec<String>,
+        /// The flag that named it.
+        flag: &'static str,
+        /// The name given, and the names that exist.
+        source: UnknownCategory,
     },
     /// A model file can't be used.
-    #[error("model \"{}\" can't be used", path.display())]
-    Model {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: ModelFileError,
-    },
+    #[error(transparent)]
+    Model(#[from] OpenError),
     /// A picture can't be scored or explained.
     #[error("picture \"{}\" can't be explained", path.display())]
     Explain {
@@ -89,9 +83,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Usage { hint, .. } => hint.clone(),
-            Error::UnknownCategory { found, known } => {
-                nearest(found, known.iter().map(String::as_str)).map(|name| format!("--category {name}"))
-            }
+            Error::UnknownCategory { flag, source } => source.nearest().map(|name| format!("{flag} {name}")),
+            Error::Explain { source, .. } => source.hint(),
             Error::Dataset(error) => error.hint(),
             Error::Train(error) => error.hint(),
             Error::Picture(error) => error.hint(),

@@ -8,35 +8,47 @@ use crate::picture::Rectangle;
 use crate::picture::tiles::Tiles;
 use crate::timings::Timings;
 
-crate::closed_set! {
-    /// Where the bias goes.
-    pub enum BiasMode as "bias" {
-        /// Shared equally by all dimensions.
-        Spread = "spread",
-        /// Into the ledger.
-        Sink = "sink",
+/// The score in question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Index of the category whose score is explained.
+    pub category: usize,
+    /// Index of the category whose score is subtracted: f_a − f_b is explained.
+    pub against: Option<usize>,
+}
+
+impl Target {
+    /// The score of one category.
+    pub fn new(category: usize) -> Self {
+        Self { category, against: None }
+    }
+
+    /// Takes the target's part of `values`, which are known per category: the category's, less the other's.
+    pub fn of(self, values: impl Fn(usize) -> f64) -> f64 {
+        values(self.category) - self.against.map_or(0.0, values)
     }
 }
 
 /// What to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query {
-    /// Index of the category whose score is explained.
-    pub category: usize,
-    /// Index of the category whose score is subtracted: f_a − f_b is explained.
-    pub against: Option<usize>,
-    /// Where the bias goes.
-    pub bias: BiasMode,
-    /// Whether to explain windows one by one and average their maps.
+    /// The score in question.
+    pub target: Target,
+    /// Windows to explain one by one, whose maps are averaged.
     pub tiles: Option<Tiles>,
     /// Whether to keep the layers for a trace.
     pub trace: bool,
 }
 
 impl Query {
-    /// What explains `category` alone, whole, with the bias spread, without a trace.
-    pub fn of(category: usize) -> Self {
-        Self { category, against: None, bias: BiasMode::Spread, tiles: None, trace: false }
+    /// Asks for one category's score on the whole picture, without a trace.
+    pub fn new(category: usize) -> Self {
+        Self { target: Target::new(category), tiles: None, trace: false }
+    }
+
+    /// Asks the same about another category.
+    pub fn about(self, category: usize) -> Self {
+        Self { target: Target { category, ..self.target }, ..self }
     }
 }
 
@@ -47,10 +59,10 @@ pub struct Explanation {
     pub score: f64,
     /// R1, H×W: each pixel's share of the score; with tiles the mean of the windows' maps, which is no share of the picture's score.
     pub relevance: Array2<f64>,
-    /// Where every part of the score went; with tiles see [`Ledger::of_windows`].
+    /// Where every part of the score went; with tiles see [`Ledger::for_windows`].
     pub ledger: Ledger,
-    /// Σ R3 of each channel, where the model has such, without tiles.
-    pub channels: Vec<f64>,
+    /// Shares of the model's own parts, such as channels; empty if it has none, or with tiles.
+    pub parts: Vec<f64>,
     /// The windows, each with its own account; empty without tiles.
     pub windows: Vec<Window>,
     /// The layers of the way back, where the query asked for them: of the picture, or of each window.

@@ -46,26 +46,28 @@
 //! # Example
 //!
 //! ```
-//! use bowsight::{Model, Picture, Query, bow::model_file};
+//! use bowsight::{Keep, Model, Picture, Query};
 //!
-//! let model = model_file::load("models/voc2012.bowsight".as_ref())?;
-//! let picture = Picture::open("data/chelsea.png".as_ref(), &Default::default())?;
-//! let cat = model.categories().iter().position(|name| name == "cat").unwrap();
+//! let model = bowsight::open("models/voc2012.bowsight")?;
+//! let picture = Picture::open("data/chelsea.png", model.reading())?;
+//! let cat = model.category("cat")?;
 //!
-//! let seen = model.forward(&picture, false)?;
-//! let explanation = seen.explain(&Query::of(cat))?;
+//! let seen = model.forward(&picture, Keep::Nothing)?;
+//! let explanation = seen.explain(&Query::new(cat))?;
 //!
 //! assert_eq!(explanation.relevance.dim(), (300, 451));
 //! assert!((explanation.relevance.sum() - seen.scores()[cat]).abs() < 1e-9);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod any;
 pub mod bow;
 pub mod causes;
 pub mod cli;
 pub mod dataset;
 pub mod error;
 pub mod evaluate;
+pub mod evidence;
 pub mod explanation;
 pub mod export;
 pub mod figures;
@@ -79,10 +81,19 @@ pub mod progress;
 pub mod settings;
 pub mod timings;
 
+pub use any::{AnyModel, Method, OpenError, OpenFailure};
 pub use bow::BagOfWords;
 pub use dataset::Dataset;
-pub use explanation::{BiasMode, Explanation, Query, Selection};
+pub use explanation::{Explanation, Query, Selection, Target};
 pub use ledger::Ledger;
-pub use model::{Forward, Model};
+pub use model::{Keep, Model, Seen};
 pub use picture::Picture;
 use settings::closed_set::closed_set;
+
+/// Opens a model file of any family.
+///
+/// # Errors
+/// [`OpenError`] for anything that is not a whole, consistent model.
+pub fn open(path: impl AsRef<std::path::Path>) -> Result<AnyModel, OpenError> {
+    AnyModel::open(path)
+}

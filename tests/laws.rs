@@ -3,16 +3,18 @@
 use std::sync::LazyLock;
 
 use bowsight::bow::channel::{Encoded, Encoder};
-use bowsight::bow::config::{ChannelConfig, Configuration, DescriptorConfig, ExplainConfig, Settings, Solver, Twins};
+use bowsight::bow::config::{ChannelConfig, Configuration, DescriptorConfig, Settings, Solver, Twins};
 use bowsight::bow::features::dense_sift::Orientation;
 use bowsight::bow::features::planes::Planes;
 use bowsight::bow::features::quantiles::Region;
 use bowsight::bow::features::{self, Family};
 use bowsight::bow::model_file;
 use bowsight::bow::score::feature_map::Weights;
-use bowsight::bow::score::kernel::{Kernel, KernelKind};
+use bowsight::bow::score::kernel::KernelKind;
 use bowsight::bow::score::svm::Report;
-use bowsight::bow::score::{Decomposition, Roots};
+use bowsight::bow::score::{
+    BiasMode, Classifier, Decomposition, Explaining, KernelChannel, KernelMachine, LinearChannel, LinearMachine, Roots,
+};
 use bowsight::bow::twins::TrainingPicture;
 use bowsight::bow::words::codebook::Codebook;
 use bowsight::bow::words::mapping::MappingKind;
@@ -22,9 +24,9 @@ use bowsight::bow::words::nearest::NearestWords;
 use bowsight::bow::words::pooling::PoolingKind;
 use bowsight::bow::words::principal::PrincipalComponents;
 use bowsight::bow::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord};
-use bowsight::explanation::{BiasMode, Explanation, Query};
-use bowsight::ledger::TOLERANCE;
-use bowsight::model::{Forward, Model, ModelError};
+use bowsight::explanation::{Explanation, Query, Target};
+use bowsight::ledger::{Account, Note, TOLERANCE};
+use bowsight::model::{Keep, Model, ModelError};
 use bowsight::numeric::lanes::squared_distance;
 use bowsight::numeric::random::stream;
 use bowsight::picture::Picture;
@@ -180,25 +182,20 @@ fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
         let mean = row.sum() / PICTURES as f64;
         row -= mean;
     }
-    let fitted: Vec<FittedChannel> = settings
-        .channel
-        .iter()
-        .map(|config| {
-            let codebook = codebook(config, &mut random);
-            let mut histograms = Array2::from_shape_fn((PICTURES, config.dimensions()), |_| random.random::<f32>());
-            for mut row in histograms.rows_mut() {
-                let sum = row.sum();
-                row /= sum;
-            }
-            FittedChannel::new(
-                Encoder::new(config.clone(), codebook),
-                histograms,
-                0.2 + random.random::<f64>(),
-                0.05 + random.random::<f64>(),
-                1.0 / settings.channel.len() as f64,
-            )
-        })
-        .collect();
+    let mut channels = Vec::new();
+    let mut kernels = Vec::new();
+    for config in &settings.channel {
+        let codebook = codebook(config, &mut random);
+        let mut histograms = Array2::from_shape_fn((PICTURES, config.dimensions()), |_| random.random::<f32>());
+        for mut row in histograms.rows_mut() {
+            let sum = row.sum();
+            row /= sum;
+        }
+        channels.push(FittedChannel { encoder: Encoder::new(config.clone(), codebook), examples: None });
+        let (width, scale) = (0.2 + random.random::<f64>(), 0.05 + random.random::<f64>());
+        let beta = 1.0 / settings.channel.len() as f64;
+        kernels.push(KernelChannel::new(config.kernel.kind.with_width(width), histograms, scale, beta));
+    }
     let report = Report {
         iterations: 0,
         objective: 0.0,
@@ -218,26 +215,26 @@ fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
         report: report.clone(),
     };
     let ids: Vec<String> = (0..PICTURES).map(|i| format!("p{i}")).collect();
-    BagOfWords {
-        training: TrainingRecord {
-            version: "test".into(),
-            seed,
-            data_digest: String::new(),
-            split: "train".into(),
-            pictures: ids.clone(),
-            left_out: Vec::new(),
-            categories: names.clone(),
-            support_pictures: ids.iter().map(|id| TrainingPicture::new(id, false)).collect(),
-            validation: None,
-            vocabularies: Vec::new(),
-            solvers: names.iter().map(solver).collect(),
-        },
-        bias: (0..CATEGORIES).map(|_| random.random::<f64>() - 0.5).collect(),
-        train_scores: Array2::zeros((CATEGORIES, PICTURES)),
-        settings,
-        channels: fitted,
-        dual,
-        labels,
+    let training = TrainingRecord {
+        pictures: ids.clone(),
+        support_pictures: ids.iter().map(|id| TrainingPicture::new(id, false)).collect(),
+        solvers: names.iter().map(solver).collect(),
+        ..TrainingRecord::new(names, seed)
+    };
+    let bias = (0..CATEGORIES).map(|_| random.random::<f64>() - 0.5).collect();
+    let train_scores = Array2::zeros((CATEGORIES, PICTURES));
+    let machine = KernelMachine { channels: kernels, dual, bias, train_scores, labels };
+    BagOfWords::new(settings, training, channels, Classifier::Kernel(machine))
+}
+
+fn machine(model: &BagOfWords) -> &KernelMachine {
+    model.kernel_machine().unwrap()
+}
+
+fn machine_mut(model: &mut BagOfWords) -> &mut KernelMachine {
+    match &mut model.classifier {
+        Classifier::Kernel(machine) => machine,
+        Classifier::Linear(_) => panic!("a kernel machine"),
     }
 }
 
@@ -257,11 +254,25 @@ fn picture(width: usize, height: usize, seed: u64) -> Picture {
 }
 
 fn query(category: usize) -> Query {
-    Query::of(category)
+    Query::new(category)
+}
+
+fn query_against(category: usize, against: Option<usize>) -> Query {
+    Query { target: Target { category, against }, ..Query::new(category) }
+}
+
+/// The usual method with the bias in this place.
+fn with_bias(bias: BiasMode) -> Explaining {
+    Explaining { bias, ..Explaining::default() }
+}
+
+fn explain_by(model: &BagOfWords, method: Explaining, picture: &Picture, query: Query) -> Explanation {
+    let explainer = model.explainer(method).unwrap();
+    explainer.forward(picture, Keep::Nothing).unwrap().explain(&query).unwrap()
 }
 
 fn explain(model: &BagOfWords, picture: &Picture, query: Query) -> Explanation {
-    model.forward(picture, false).unwrap().explain(&query).unwrap()
+    model.forward(picture, Keep::Nothing).unwrap().explain(&query).unwrap()
 }
 
 /// The picture in every channel.
@@ -295,11 +306,12 @@ fn close(a: &Array2<f64>, b: &Array2<f64>, tolerance: f64) -> bool {
 /// f of the support pictures, by the formula.
 fn train_scores(model: &BagOfWords) -> Array2<f64> {
     Array2::from_shape_fn((CATEGORIES, PICTURES), |(category, i)| {
-        let mut score = model.bias[category];
-        for channel in &model.channels {
+        let machine = machine(model);
+        let mut score = machine.bias[category];
+        for channel in &machine.channels {
             let row = |i: usize| channel.histograms().row(i).to_vec();
             for j in 0..PICTURES {
-                score += model.dual[(category, j)] * channel.factor() * channel.kernel.value(&row(j), &row(i));
+                score += machine.dual[(category, j)] * channel.factor() * channel.kernel.value(&row(j), &row(i));
             }
         }
         score
@@ -349,23 +361,16 @@ fn linear(model: BagOfWords, order: usize, seed: u64) -> Option<BagOfWords> {
     configuration.svm.solver = Solver::Linear;
     configuration.svm.map_order = order;
     let settings = configuration.check().ok()?;
-    let channels = model.channels.into_iter().map(|channel| {
+    let Classifier::Kernel(machine) = model.classifier else { return None };
+    let channels = model.channels.iter().zip(&machine.channels).map(|(channel, kernel)| {
         let map = channel.encoder.config.kernel.kind.feature_map(order).unwrap();
-        let dimensions = channel.encoder.config.dimensions();
-        let columns = map.width() * dimensions;
+        let columns = map.width() * channel.encoder.config.dimensions();
         let values = Array2::from_shape_fn((CATEGORIES, columns), |_| random.random::<f64>() - 0.5);
-        let weights = Some(Weights::new(map, values));
-        let nothing = Array2::zeros((0, dimensions));
-        let (width, scale, beta) = (channel.kernel_width, channel.kernel_scale, channel.beta);
-        let mut fitted = FittedChannel::new(channel.encoder, nothing, width, scale, beta);
-        fitted.weights = weights;
-        fitted
+        LinearChannel { weights: Weights::new(map, values), scale: kernel.scale, beta: kernel.beta }
     });
-    let channels = channels.collect();
+    let linear = LinearMachine { channels: channels.collect(), bias: machine.bias };
     let training = TrainingRecord { support_pictures: Vec::new(), ..model.training };
-    let (dual, train_scores) = (Array2::zeros((CATEGORIES, 0)), Array2::zeros((CATEGORIES, 0)));
-    let labels = Array2::zeros((CATEGORIES, 0));
-    Some(BagOfWords { settings, training, channels, dual, train_scores, labels, bias: model.bias })
+    Some(BagOfWords::new(settings, training, model.channels, Classifier::Linear(linear)))
 }
 
 proptest! {
@@ -378,12 +383,13 @@ proptest! {
         let model = linear(model, order, recipe.seed);
         prop_assume!(model.is_some());
         let model = model.unwrap();
-        let seen = model.look(&picture, false).unwrap();
         let against = (other != category).then_some(other);
-        let mut expected = model.bias[category] - against.map_or(0.0, |other| model.bias[other]);
+        let Classifier::Linear(machine) = &model.classifier else { panic!("a linear machine") };
+        let b = machine.bias[category] - against.map_or(0.0, |other| machine.bias[other]);
+        let mut expected = b;
         let mut split = Vec::new();
-        for (channel, encoded) in model.channels.iter().zip(encoded(&model, &picture)) {
-            let weights = channel.weights.as_ref().unwrap();
+        for (channel, encoded) in machine.channels.iter().zip(encoded(&model, &picture)) {
+            let weights = &channel.weights;
             let (map, dimensions) = (weights.map(), encoded.histogram.len());
             let mut features = vec![0.0f64; map.width() * dimensions];
             map.map(&encoded.histogram, 1.0, &mut features);
@@ -395,20 +401,23 @@ proptest! {
             }
         }
         for &bias in BiasMode::ALL {
-            let question = Query { against, bias, ..query(category) };
+            let question = query_against(category, against);
+            let explainer = model.explainer(with_bias(bias)).unwrap();
+            let seen = explainer.forward(&picture, Keep::Nothing).unwrap();
             let explanation = seen.explain(&question).unwrap();
             prop_assert!((explanation.score - expected).abs() < 1e-9 * expected.abs().max(1.0));
             let ledger = &explanation.ledger;
-            let total = explanation.relevance.sum() + ledger.bias_sink + ledger.no_features;
+            let total = explanation.relevance.sum() + ledger.kept(Account::BiasSink) + ledger.kept(Account::NoReceiver);
             prop_assert!((total - explanation.score).abs() <= TOLERANCE * expected.abs().max(1.0));
-            prop_assert!(seen.contributions(&question).is_empty() && !model.has_support());
-            let words = seen.split(&question).unwrap().words();
-            let b = if bias == BiasMode::Sink { model.bias[category] - against.map_or(0.0, |other| model.bias[other]) } else { 0.0 };
+            let evidence = seen.evidence().unwrap();
+            prop_assert!(evidence.contributions(question.target).is_empty() && model.kernel_machine().is_none());
+            let words = evidence.elements(question.target).unwrap().ranked();
+            let b = if bias == BiasMode::Sink { b } else { 0.0 };
             prop_assert!((words.iter().map(|word| word.relevance).sum::<f64>() + b - explanation.score).abs() < 1e-9);
         }
         // On disk and back.
         let mut bytes = Vec::new();
-        model_file::to_container(&model).unwrap().write_to(&mut bytes).unwrap();
+        model_file::to_container(&model).write_to(&mut bytes).unwrap();
         let explained = explain(&model, &picture, query(category));
         let loaded = model_file::from_bytes(&bytes).unwrap();
         let again = explain(&loaded, &picture, query(category));
@@ -419,25 +428,30 @@ proptest! {
     #[test]
     fn scores_are_conserved(recipe in any_recipe(), category in 0..CATEGORIES, against in proptest::option::of(0..CATEGORIES)) {
         let (model, picture) = recipe.make();
-        let seen = model.forward(&picture, false).unwrap();
         for &bias in BiasMode::ALL {
-            let explanation = seen.explain(&Query { against, bias, ..query(category) }).unwrap();
+            let explainer = model.explainer(with_bias(bias)).unwrap();
+            let seen = explainer.forward(&picture, Keep::Nothing).unwrap();
+            let explanation = seen.explain(&query_against(category, against)).unwrap();
             let expected = seen.scores()[category] - against.map_or(0.0, |other| seen.scores()[other]);
             prop_assert_eq!(explanation.score, expected);
             let ledger = &explanation.ledger;
-            let total = explanation.relevance.sum() + ledger.bias_sink + ledger.taylor_residual + ledger.no_features;
+            let total = Account::ALL.iter().fold(explanation.relevance.sum(), |sum, account| sum + ledger.kept(*account));
             prop_assert!((total - expected).abs() <= TOLERANCE * expected.abs().max(1.0));
-            let b = model.bias[category] - against.map_or(0.0, |other| model.bias[other]);
+            let bias_of = |category: usize| machine(&model).bias[category];
+            let b = bias_of(category) - against.map_or(0.0, bias_of);
             let (spread, sink) = if bias == BiasMode::Spread { (b, 0.0) } else { (0.0, b) };
-            prop_assert!((ledger.spread_bias - spread).abs() < 1e-12 && (ledger.bias_sink - sink).abs() < 1e-12);
+            prop_assert!((ledger.kept(Account::BiasSink) - sink).abs() < 1e-12);
             // An additive kernel's term is 0 where the picture has no such word: only the bias goes through Z.
             let encoded = encoded(&model, &picture);
             let dimensions: usize = encoded.iter().map(|encoded| encoded.histogram.len()).sum();
             let seen: usize = encoded.iter().flat_map(|encoded| &encoded.histogram).filter(|value| **value != 0.0).count();
             let without = encoded.iter().filter(|e| e.members.is_empty()).map(|e| e.histogram.len()).sum::<usize>();
-            let all_additive = model.channels.iter().all(|channel| matches!(channel.kernel, Kernel::Additive(_)));
+            // What is spread over channels without features reaches no pixel.
+            let reached = spread * (dimensions - without) as f64 / dimensions as f64;
+            prop_assert!((ledger.noted(Note::SpreadBias) - reached).abs() < 1e-12);
+            let all_additive = machine(&model).is_additive();
             let through = spread * (dimensions - seen - without) as f64 / dimensions as f64;
-            prop_assert!(!all_additive || (ledger.through_empty_dimensions - through).abs() < 1e-12);
+            prop_assert!(!all_additive || (ledger.noted(Note::Lacking) - through).abs() < 1e-12);
         }
     }
 
@@ -446,7 +460,7 @@ proptest! {
     fn explanations_are_linear_in_the_classifier(recipe in any_recipe()) {
         let (model, picture) = recipe.make();
         let (a, b) = (explain(&model, &picture, query(0)), explain(&model, &picture, query(1)));
-        let both = explain(&model, &picture, Query { against: Some(1), ..query(0) });
+        let both = explain(&model, &picture, query_against(0, Some(1)));
         prop_assert!(close(&both.relevance, &(&a.relevance - &b.relevance), 1e-9));
     }
 
@@ -456,20 +470,21 @@ proptest! {
     fn mirror_twins_share_score_and_map(recipe in any_recipe(), category in 0..CATEGORIES, sink in proptest::bool::ANY) {
         let (mut model, picture) = recipe.make();
         let bias = if sink { BiasMode::Sink } else { BiasMode::Spread };
-        let asked = Query { bias, ..query(category) };
-        let alone = [&picture, &picture.mirrored()].map(|picture| explain(&model, picture, asked));
+        let asked = query(category);
+        let alone = [&picture, &picture.mirrored()].map(|picture| explain_by(&model, with_bias(bias), picture, asked));
         let mut configuration = (*model.settings).clone();
         configuration.picture.twins = Twins::Test;
         model.settings = configuration.check().unwrap();
-        let together = [&picture, &picture.mirrored()].map(|picture| explain(&model, picture, asked));
+        let together = [&picture, &picture.mirrored()].map(|picture| explain_by(&model, with_bias(bias), picture, asked));
         prop_assert_eq!(together[0].score, (alone[0].score + alone[1].score) / 2.0);
         let turned = alone[1].relevance.slice(ndarray::s![.., ..;-1]);
         prop_assert!(close(&together[0].relevance, &((&alone[0].relevance + &turned) / 2.0), 1e-12));
-        prop_assert_eq!(together[0].ledger.bias_sink, (alone[0].ledger.bias_sink + alone[1].ledger.bias_sink) / 2.0);
+        let [a, b, mean] = [&alone[0], &alone[1], &together[0]].map(|found| found.ledger.kept(Account::BiasSink));
+        prop_assert_eq!(mean, (a + b) / 2.0);
         prop_assert!(together[0].ledger.error.abs() <= TOLERANCE * together[0].score.abs().max(1.0));
         prop_assert_eq!(together[1].score, together[0].score);
         prop_assert_eq!(&together[1].relevance.slice(ndarray::s![.., ..;-1]), &together[0].relevance);
-        let refusal = model.forward(&picture, true).unwrap().explain(&Query { trace: true, ..asked }).unwrap_err();
+        let refusal = model.forward(&picture, Keep::Everything).unwrap().explain(&Query { trace: true, ..asked }).unwrap_err();
         let refused = matches!(refusal, ModelError::Unsupported { .. });
         prop_assert!(refused, "{}", refusal);
     }
@@ -479,8 +494,8 @@ proptest! {
     fn doubling_the_classifier_doubles_every_pixel(recipe in any_recipe(), category in 0..CATEGORIES) {
         let (mut model, picture) = recipe.make();
         let once = explain(&model, &picture, query(category));
-        model.dual *= 2.0;
-        model.bias.iter_mut().for_each(|b| *b *= 2.0);
+        machine_mut(&mut model).dual *= 2.0;
+        machine_mut(&mut model).bias.iter_mut().for_each(|b| *b *= 2.0);
         let twice = explain(&model, &picture, query(category));
         prop_assert_eq!(&once.relevance * 2.0, twice.relevance);
     }
@@ -508,28 +523,27 @@ proptest! {
     #[test]
     fn taylor_is_conserved_with_its_residual(recipe in any_recipe(), category in 0..CATEGORIES, roots in 0..Roots::ALL.len()) {
         let (mut model, picture) = recipe.make();
-        let explain = ExplainConfig { decomposition: Decomposition::Taylor, roots: Roots::ALL[roots], ..ExplainConfig::default() };
-        let Ok(settings) = model.settings.with_explain(explain) else {
+        let method = Explaining { decomposition: Decomposition::Taylor, roots: Roots::ALL[roots], ..Explaining::default() };
+        // As in a model file: the support pictures' own scores.
+        machine_mut(&mut model).train_scores = train_scores(&model);
+        let Ok(explainer) = model.explainer(method) else {
             prop_assert!(model.settings.channel.iter().any(|channel| !channel.kernel.kind.is_differentiable()));
             return Ok(());
         };
-        model.settings = settings;
-        // As in a model file: the support pictures' own scores.
-        model.train_scores = train_scores(&model);
-        let seen = model.forward(&picture, false).unwrap();
+        let seen = explainer.forward(&picture, Keep::Nothing).unwrap();
         let score = seen.scores()[category];
         for against in [None, Some((category + 1) % CATEGORIES)] {
-            let other = |row: usize, i: usize| model.train_scores[(row, i)];
+            let other = |row: usize, i: usize| machine(&model).train_scores[(row, i)];
             let difference = |i: usize| other(category, i) - against.map_or(0.0, |against| other(against, i));
             let score = score - against.map_or(0.0, |against| seen.scores()[against]);
             let crosses = (0..PICTURES).any(|i| difference(i) * score < 0.0);
-            match seen.explain(&Query { against, ..query(category) }) {
+            match seen.explain(&query_against(category, against)) {
                 Ok(explanation) => {
                     prop_assert!(crosses);
                     let ledger = &explanation.ledger;
-                    prop_assert_eq!((ledger.bias_sink, ledger.spread_bias), (0.0, 0.0));
-                    let total = explanation.relevance.sum() + ledger.taylor_residual + ledger.no_features;
-                    prop_assert!((total - score).abs() <= TOLERANCE * score.abs().max(1.0));
+                    prop_assert_eq!((ledger.kept(Account::BiasSink), ledger.noted(Note::SpreadBias)), (0.0, 0.0));
+                    let kept = ledger.kept(Account::TaylorResidual) + ledger.kept(Account::NoReceiver);
+                    prop_assert!((explanation.relevance.sum() + kept - score).abs() <= TOLERANCE * score.abs().max(1.0));
                 }
                 Err(error) => prop_assert!(!crosses && error.to_string().contains("category"), "{}", error),
             }
@@ -540,7 +554,7 @@ proptest! {
     #[test]
     fn tiles_conserve_by_window_and_one_tile_is_the_picture(recipe in any_recipe(), category in 0..CATEGORIES, side in 14usize..30) {
         let (model, picture) = recipe.make();
-        let seen = model.forward(&picture, false).unwrap();
+        let seen = model.forward(&picture, Keep::Nothing).unwrap();
         let whole = seen.explain(&query(category)).unwrap();
         let one = seen.explain(&Query { tiles: Some(Tiles { side: 50, offset: 10 }), ..query(category) }).unwrap();
         prop_assert_eq!(one.windows.len(), 1);
@@ -554,7 +568,7 @@ proptest! {
         for (window, trace) in tiled.windows.iter().zip(&tiled.traces) {
             // A window is explained as a picture of its features alone would be: its own score, its own account.
             let ledger = &window.ledger;
-            let total = ledger.sum_relevance + ledger.no_features + ledger.bias_sink;
+            let total = ledger.sum_relevance + ledger.kept(Account::NoReceiver) + ledger.kept(Account::BiasSink);
             prop_assert!((total - ledger.score).abs() <= TOLERANCE * ledger.score.abs().max(1.0));
             let r = window.rectangle;
             prop_assert_eq!(&trace.tensors["relevance"].shape, &[(r.y1 - r.y0) as usize, (r.x1 - r.x0) as usize]);
@@ -565,38 +579,38 @@ proptest! {
     #[test]
     fn training_pictures_and_words_add_up(recipe in any_recipe(), category in 0..CATEGORIES, against in proptest::option::of(0..CATEGORIES)) {
         let (model, picture) = recipe.make();
-        let seen = model.look(&picture, false).unwrap();
+        let seen = model.forward(&picture, Keep::Nothing).unwrap();
         let other = self::picture(38, 41, recipe.seed + 1);
-        let other = model.look(&other, false).unwrap();
-        let question = Query { against, ..query(category) };
-        let whole = seen.explain(&question).unwrap();
-        let contributions = seen.contributions(&question);
-        let bias = model.bias[category] - against.map_or(0.0, |other| model.bias[other]);
+        let question = query_against(category, against);
+        let (whole, evidence) = (seen.explain(&question).unwrap(), seen.evidence().unwrap());
+        let contributions = evidence.contributions(question.target);
+        let bias_of = |category: usize| machine(&model).bias[category];
+        let bias = bias_of(category) - against.map_or(0.0, bias_of);
         prop_assert!((contributions.iter().sum::<f64>() + bias - whole.score).abs() < 1e-11);
-        let neighbours = seen.neighbours(&question, 2);
-        prop_assert!((neighbours.score() - whole.score).abs() < 1e-11);
-        prop_assert!(neighbours.speaking_for.iter().all(|n| n.contribution > 0.0 && n.contribution == contributions[n.row]));
-        prop_assert!(neighbours.speaking_against.iter().all(|n| n.contribution < 0.0));
+        let examples = evidence.examples(question.target, 2);
+        prop_assert!((examples.score() - whole.score).abs() < 1e-11);
+        prop_assert!(examples.supporting.iter().all(|n| n.contribution > 0.0 && n.contribution == contributions[n.row]));
+        prop_assert!(examples.opposing.iter().all(|n| n.contribution < 0.0));
         for (row, contribution) in contributions.iter().enumerate() {
-            let Some(map) = seen.spoken_for(&question, row) else {
-                prop_assert!(!model.is_additive());
+            // Any picture in the training picture's place takes the same sum.
+            let Some(found) = evidence.match_example(question.target, row, &other).unwrap() else {
+                prop_assert!(!machine(&model).is_additive());
                 continue;
             };
-            // Any picture in the training picture's place takes the same sum.
-            let answer = seen.answering(&question, row, &other).unwrap();
-            for part in [map, answer] {
-                prop_assert!((part.relevance.sum() + part.no_features - contribution).abs() < 1e-11 * contribution.abs().max(1.0));
+            for part in [found.claimed, found.answering] {
+                let sum = part.relevance.sum() + part.without_receiver;
+                prop_assert!((sum - contribution).abs() < 1e-11 * contribution.abs().max(1.0));
             }
         }
-        let split = seen.split(&question).unwrap();
-        let words = split.words();
+        let elements = evidence.elements(question.target).unwrap();
+        let words = elements.ranked();
         prop_assert_eq!(words.len(), model.channels.iter().map(|channel| channel.encoder.config.vocabulary.words).sum::<usize>());
         prop_assert!((words.iter().map(|word| word.relevance).sum::<f64>() - whole.score).abs() < 1e-11);
         prop_assert!(words.windows(2).all(|pair| pair[0].relevance.abs() >= pair[1].relevance.abs()));
         let mut sum = Array2::<f64>::zeros(whole.relevance.dim());
         for word in &words {
-            let map = split.word_map(word);
-            prop_assert!((map.relevance.sum() + map.no_features - word.relevance).abs() < 1e-11);
+            let map = elements.map(word);
+            prop_assert!((map.relevance.sum() + map.without_receiver - word.relevance).abs() < 1e-11);
             sum += &map.relevance;
         }
         prop_assert!(close(&sum, &whole.relevance, 1e-9));
@@ -613,18 +627,15 @@ proptest! {
         let order: Vec<usize> = (0..words).map(|w| (5 * w + 3) % words).collect();
         let rows: Vec<usize> = (0..PICTURES).rev().collect();
         let by_cell: Vec<usize> = (0..5).flat_map(|cell| order.iter().map(move |w| cell * words + w)).flat_map(|w| w * block..(w + 1) * block).collect();
-        let channel = &turned.channels[0];
-        let config = &channel.encoder.config;
-        let permuted = FittedChannel::new(
-Encoder::new(config.clone(), reordered(config, &channel.encoder.codebook, &order)),
-channel.histograms().select(ndarray::Axis(0), &rows).select(ndarray::Axis(1), &by_cell),
-channel.kernel_width,
-channel.kernel_scale,
-channel.beta,
-);
-        turned.channels = vec![permuted];
-        turned.dual = turned.dual.select(ndarray::Axis(1), &rows).select(ndarray::Axis(0), &[2, 0, 1]);
-        turned.bias = [2, 0, 1].iter().map(|&c: &usize| turned.bias[c]).collect();
+        let config = turned.settings.channel[0].clone();
+        let codebook = reordered(&config, &turned.channels[0].encoder.codebook, &order);
+        turned.channels = vec![FittedChannel { encoder: Encoder::new(config, codebook), examples: None }];
+        let machine = machine_mut(&mut turned);
+        let old = &machine.channels[0];
+        let histograms = old.histograms().select(ndarray::Axis(0), &rows).select(ndarray::Axis(1), &by_cell);
+        machine.channels = vec![KernelChannel::new(old.kernel, histograms, old.scale, old.beta)];
+        machine.dual = machine.dual.select(ndarray::Axis(1), &rows).select(ndarray::Axis(0), &[2, 0, 1]);
+        machine.bias = [2, 0, 1].iter().map(|&c: &usize| machine.bias[c]).collect();
         for (new, old) in [2, 0, 1].into_iter().enumerate() {
             let (a, b) = (explain(&model, &picture, query(old)), explain(&turned, &picture, query(new)));
             prop_assert!((a.score - b.score).abs() < 1e-5, "{} {}", a.score, b.score);
@@ -653,10 +664,13 @@ fn a_flat_picture_is_accounted_for_without_features() {
     for &bias in BiasMode::ALL {
         let model = model(vec![channel(0, "1x1+2x2")], 4);
         let flat = Picture::from_rgb8(40, 40, vec![90; 4800]).unwrap();
-        let explanation = explain(&model, &flat, Query { bias, ..query(1) });
+        let explanation = explain_by(&model, with_bias(bias), &flat, query(1));
         assert!(explanation.relevance.iter().all(|value| *value == 0.0));
-        assert!((explanation.ledger.no_features + explanation.ledger.bias_sink - explanation.score).abs() < 1e-12);
-        assert!((explanation.score - model.bias[1]).abs() < 1e-12);
+        let ledger = &explanation.ledger;
+        let kept = ledger.kept(Account::NoReceiver) + ledger.kept(Account::BiasSink);
+        assert!((kept - explanation.score).abs() < 1e-12);
+        assert_eq!(ledger.noted(Note::SpreadBias), 0.0, "what reaches no pixel is no part of the pixels' sum");
+        assert!((explanation.score - machine(&model).bias[1]).abs() < 1e-12);
     }
 }
 
@@ -692,7 +706,7 @@ fn every_dimension_has_its_word() {
 #[test]
 fn a_picture_smaller_than_every_support_is_refused() {
     let model = model(vec![channel(0, "1x1")], 4);
-    let error = match model.forward(&picture(7, 40, 1), false) {
+    let error = match model.forward(&picture(7, 40, 1), Keep::Nothing) {
         Err(error) => error.to_string(),
         Ok(_) => panic!("7×40 holds a feature of size 2?"),
     };

@@ -20,6 +20,7 @@ fn nothing_below_the_seam_names_a_family() {
         "explanation.rs",
         "ledger.rs",
         "progress.rs",
+        "evidence.rs",
         "timings.rs",
         "causes.rs",
         "settings",

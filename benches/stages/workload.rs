@@ -10,12 +10,13 @@ use bowsight::bow::features::{ZeroRule, family};
 use bowsight::bow::score::gram::{gram, sums, width};
 use bowsight::bow::score::kernel::KernelKind;
 use bowsight::bow::score::svm::{self, Problem, Solution};
+use bowsight::bow::score::{Classifier, KernelChannel, KernelMachine};
 use bowsight::bow::words::codebook::Codebook;
 use bowsight::bow::words::nearest::NearestWords;
 use bowsight::bow::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams};
 use bowsight::bow::{BagOfWords, FittedChannel, TrainingRecord};
 use bowsight::picture::PictureError;
-use bowsight::{Model, Picture, Query};
+use bowsight::{Keep, Model, Picture, Query};
 use linfa::traits::Fit;
 use linfa::{DatasetBase, ParamGuard};
 use ndarray::{Array2, ArrayView2, s};
@@ -96,33 +97,24 @@ pub fn classifier(words: Array2<f32>, histograms: Array2<f32>, dual: Array2<f64>
     let settings = Configuration { channel: vec![config.clone()], ..Configuration::default() };
     let encoder = Encoder::new(config, Codebook::Words(NearestWords::new(words), 1.0));
     let (categories, pictures) = dual.dim();
-    BagOfWords {
-        settings: settings.check().expect("the settings are sound"),
-        training: TrainingRecord {
-            version: String::new(),
-            seed: 0,
-            data_digest: String::new(),
-            split: String::new(),
-            pictures: Vec::new(),
-            left_out: Vec::new(),
-            categories: (0..categories).map(|category| format!("category {category}")).collect(),
-            support_pictures: Vec::new(),
-            validation: None,
-            vocabularies: Vec::new(),
-            solvers: Vec::new(),
-        },
-        channels: vec![FittedChannel::new(encoder, histograms, 1.0, 1.0, 1.0)],
+    let names = (0..categories).map(|category| format!("category {category}")).collect();
+    let kernel = KernelKind::Hik.with_width(1.0);
+    let machine = KernelMachine {
+        channels: vec![KernelChannel::new(kernel, histograms, 1.0, 1.0)],
         bias: vec![0.0; categories],
         train_scores: Array2::zeros((categories, pictures)),
         labels: Array2::ones((categories, pictures)),
         dual,
-    }
+    };
+    let settings = settings.check().expect("the settings are sound");
+    let channel = FittedChannel { encoder, examples: None };
+    BagOfWords::new(settings, TrainingRecord::new(names, 0), vec![channel], Classifier::Kernel(machine))
 }
 
 /// The scores of every row of `histograms` in all categories.
 pub fn scores(model: &BagOfWords, histograms: ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
     let pictures = histograms.rows().into_iter().map(|row| vec![row.to_slice().expect("row by row")]);
-    model.scores_of_many(&pictures.collect::<Vec<_>>())
+    model.classifier.scores_of_many(&pictures.collect::<Vec<_>>())
 }
 
 /// The whole way forward from a picture's file to its scores.
@@ -130,7 +122,7 @@ pub fn scores(model: &BagOfWords, histograms: ArrayView2<'_, f32>) -> Vec<Vec<f6
 /// # Errors
 /// Where the file is no picture or the picture too small.
 pub fn predict(model: &BagOfWords, bytes: &[u8]) -> Result<Vec<f64>, Box<dyn Error + Send + Sync>> {
-    Ok(model.forward(&decode(bytes)?, false)?.scores().to_vec())
+    Ok(model.forward(&decode(bytes)?, Keep::Nothing)?.scores().to_vec())
 }
 
 /// The same and the way back of one score: the scores, and every pixel's share in the first.
@@ -139,7 +131,7 @@ pub fn predict(model: &BagOfWords, bytes: &[u8]) -> Result<Vec<f64>, Box<dyn Err
 /// Those of [`predict`], and where the explanation does not conserve the score.
 pub fn explain(model: &BagOfWords, bytes: &[u8]) -> Result<(Vec<f64>, Array2<f64>), Box<dyn Error + Send + Sync>> {
     let picture = decode(bytes)?;
-    let seen = model.forward(&picture, false)?;
-    let explanation = seen.explain(&Query::of(0))?;
+    let seen = model.forward(&picture, Keep::Nothing)?;
+    let explanation = seen.explain(&Query::new(0))?;
     Ok((seen.scores().to_vec(), explanation.relevance))
 }

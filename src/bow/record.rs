@@ -32,6 +32,25 @@ pub struct TrainingRecord {
     pub solvers: Vec<SolverRecord>,
 }
 
+impl TrainingRecord {
+    /// The record of a model put together by hand: categories, and nothing known of its pictures.
+    pub fn new(categories: Vec<String>, seed: u64) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            seed,
+            data_digest: String::new(),
+            split: String::new(),
+            pictures: Vec::new(),
+            left_out: Vec::new(),
+            categories,
+            support_pictures: Vec::new(),
+            validation: None,
+            vocabularies: Vec::new(),
+            solvers: Vec::new(),
+        }
+    }
+}
+
 /// How C was chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Validation {

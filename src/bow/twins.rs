@@ -9,8 +9,8 @@ use ndarray::s;
 use serde::{Deserialize, Serialize};
 
 use crate::explanation::{Explanation, Query, Window};
-use crate::ledger::{Ledger, NotConserved};
-use crate::model::{Forward, ModelError};
+use crate::ledger::Ledger;
+use crate::model::{ModelError, Seen};
 use crate::timings::Timings;
 
 /// A training picture: one of the data set's, or its mirror twin. In JSON `"ID"`, or `{"mirrored": "ID"}`.
@@ -54,21 +54,21 @@ impl fmt::Display for TrainingPicture {
 }
 
 /// A picture and its mirror twin, both carried forward.
-pub(super) struct Both<'a> {
-    own: Box<dyn Forward + 'a>,
-    twin: Box<dyn Forward + 'a>,
+pub(super) struct MirrorPair<'a> {
+    own: Box<dyn Seen + 'a>,
+    twin: Box<dyn Seen + 'a>,
     scores: Vec<f64>,
 }
 
-impl<'a> Both<'a> {
+impl<'a> MirrorPair<'a> {
     /// `own` is the picture, `twin` its mirror image, seen by the same model.
-    pub(super) fn new(own: Box<dyn Forward + 'a>, twin: Box<dyn Forward + 'a>) -> Self {
+    pub(super) fn new(own: Box<dyn Seen + 'a>, twin: Box<dyn Seen + 'a>) -> Self {
         let scores = own.scores().iter().zip(twin.scores()).map(|(a, b)| mean(*a, *b)).collect();
         Self { own, twin, scores }
     }
 }
 
-impl Forward for Both<'_> {
+impl Seen for MirrorPair<'_> {
     fn scores(&self) -> &[f64] {
         &self.scores
     }
@@ -87,35 +87,19 @@ impl Forward for Both<'_> {
         let windows: Vec<Window> =
             own.windows.into_iter().chain(twin.windows.into_iter().map(|window| window.mirrored(width))).collect();
         let ledger = if windows.is_empty() {
-            mean_ledger(&own.ledger, &twin.ledger, relevance.sum())?
+            own.ledger.mean(&twin.ledger, relevance.sum())?
         } else {
             let score = mean(own.score, twin.score);
-            Ledger::of_windows(score, relevance.sum(), windows.iter().map(|window| &window.ledger))
+            Ledger::for_windows(score, relevance.sum(), windows.iter().map(|window| &window.ledger))
         };
-        let channels = own.channels.iter().zip(&twin.channels).map(|(a, b)| mean(*a, *b)).collect();
+        let parts = own.parts.iter().zip(&twin.parts).map(|(a, b)| mean(*a, *b)).collect();
         let timings = [own.timings, twin.timings].into_iter().sum();
-        Ok(Explanation { score: ledger.score, relevance, ledger, channels, windows, traces: Vec::new(), timings })
+        Ok(Explanation { score: ledger.score, relevance, ledger, parts, windows, traces: Vec::new(), timings })
     }
 }
 
 fn mean(a: f64, b: f64) -> f64 {
     (a + b) / 2.0
-}
-
-/// The mean of two accounts, balanced anew with the sum of the mean map.
-fn mean_ledger(a: &Ledger, b: &Ledger, sum_relevance: f64) -> Result<Ledger, NotConserved> {
-    // Every field by name: a new account must not be lost here.
-    Ledger {
-        score: mean(a.score, b.score),
-        sum_relevance: 0.0,
-        bias_sink: mean(a.bias_sink, b.bias_sink),
-        taylor_residual: mean(a.taylor_residual, b.taylor_residual),
-        no_features: mean(a.no_features, b.no_features),
-        error: 0.0,
-        through_empty_dimensions: mean(a.through_empty_dimensions, b.through_empty_dimensions),
-        spread_bias: mean(a.spread_bias, b.spread_bias),
-    }
-    .close(sum_relevance)
 }
 
 #[cfg(test)]
@@ -135,14 +119,5 @@ mod tests {
             }
         }
         assert_eq!(TrainingPicture::new("a", true).to_string(), "a (mirrored)");
-    }
-
-    #[test]
-    fn a_mean_account_must_balance_too() {
-        let open = |score: f64, sink: f64| Ledger { score, bias_sink: sink, spread_bias: 0.5, ..Ledger::default() };
-        let (a, b) = (open(3.0, 1.0).close(2.0).unwrap(), open(-1.0, 2.0).close(-3.0).unwrap());
-        let mean = mean_ledger(&a, &b, -0.5).unwrap();
-        assert_eq!((mean.score, mean.bias_sink, mean.sum_relevance, mean.spread_bias), (1.0, 1.5, -0.5, 0.5));
-        assert!(mean_ledger(&a, &b, -0.5 + 1e-8).is_err());
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use super::arguments::{Configuring, Data, Global};
+use super::arguments::{Data, Global};
+use super::configuring::Configuring;
 use super::evaluate::{confusion_document, confusion_table, percent, pictures_line, write_scores};
 use super::report::{Reporter, table};
 use crate::bow::train::folds::{CrossValidation, cross_validate};

@@ -9,7 +9,7 @@ use rand::RngExt;
 use serde::Serialize;
 
 use super::Outcome;
-use super::arguments::{Global, decode_options};
+use super::arguments::Global;
 use super::report::{Reporter, table};
 use crate::bow::config::Settings;
 use crate::bow::model_file;
@@ -18,11 +18,11 @@ use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::evaluate;
 use crate::explanation::Query;
-use crate::export::files::Drawing;
+use crate::export::drawing::{Base, Drawing, FilesError};
 use crate::format::npy::Dtype;
 use crate::format::png::write_png;
-use crate::heatmap::{Panel, largest_magnitude};
-use crate::model::Model;
+use crate::heatmap::Panel;
+use crate::model::{Keep, Model};
 use crate::numeric::random::stream;
 use crate::picture::Rectangle;
 use crate::picture::{DecodeOptions, Picture};
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let tiles = out.join("tiles");
     write_tiles(&tiles, &textures)?;
     let (mosaic, strips) = mosaic(&textures)?;
-    write_png(&out.join("mosaic.png"), &mosaic.rgb8(), &[]).map_err(crate::export::files::FilesError::from)?;
+    write_png(&out.join("mosaic.png"), &mosaic.rgb8(), &[]).map_err(FilesError::from)?;
 
     let split = |name: &str| Dataset::open(&tiles, Some(name), None);
     let data = TrainingData { split: split("train")?, validation: None };
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let (model, _) = train(&settings, &data, reporter)?;
     model_file::save(&model, &out.join("textures.bowsight"))?;
     let test = split("test")?.align_categories(model.categories())?;
-    let scores = evaluate::scores(&model, &test, &decode_options(&settings), reporter);
+    let scores = evaluate::scores(&model, &test, reporter);
     let precisions = evaluate::precisions(&test, &scores);
 
     let drawing = Drawing {
@@ -92,16 +92,13 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         windows: false,
     };
     let explain = |source| Error::Explain { path: out.join("mosaic.png"), source };
-    let seen = model.forward(&mosaic, false).map_err(explain)?;
+    let seen = model.forward(&mosaic, Keep::Nothing).map_err(explain)?;
     let mut random = stream(settings.seed, "demo");
     let mut findings = Vec::new();
     for (category, (name, strip)) in model.categories().iter().zip(&strips).enumerate() {
-        let query = Query { bias: settings.explain.bias, ..Query::of(category) };
-        let explanation = seen.explain(&query).map_err(explain)?;
+        let explanation = seen.explain(&Query::new(category)).map_err(explain)?;
+        drawing.write(out, &Base::new("mosaic", name, None), &mosaic, &explanation)?;
         let map = explanation.relevance.view();
-        let base = format!("mosaic.{name}");
-        drawing.write_map(out, &base, map)?;
-        drawing.draw(out, &base, &mosaic, map, largest_magnitude(map))?;
         let noise = Array2::from_shape_fn(map.dim(), |_| random.random::<f64>() - 0.5);
         findings.push(Finding {
             category: name.clone(),
@@ -148,7 +145,7 @@ fn write_tiles(folder: &Path, textures: &[(&str, Picture)]) -> Result<(), Error>
                 for x in steps(HALF) {
                     let tile = texture.crop(left + x, y, TILE, TILE)?;
                     let path = folder.join(split).join(name).join(format!("x{x:03}y{y:03}.png"));
-                    write_png(&path, &tile.rgb8(), &[]).map_err(crate::export::files::FilesError::from)?;
+                    write_png(&path, &tile.rgb8(), &[]).map_err(FilesError::from)?;
                 }
             }
         }

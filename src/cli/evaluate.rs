@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use super::arguments::{Data, ModelFile, decode_options};
+use super::arguments::{Data, ModelFile};
 use super::report::{Reporter, table};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::evaluate::{self, AveragePrecision, Measures, PictureScores, mean_auc, mean_precision};
 use crate::format::atomic::{AtomicFile, WriteError};
-use crate::model::Model;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -33,10 +32,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
-    let model = arguments.model.load()?;
+    let model = arguments.model.open()?;
     let dataset = arguments.data.open()?.align_categories(model.categories())?;
     let output = arguments.scores.as_deref().map(AtomicFile::create).transpose()?;
-    let scores = evaluate::scores(&model, &dataset, &decode_options(&model.settings), reporter);
+    let scores = evaluate::scores(&*model, &dataset, reporter);
     let failed = name_failures(&dataset, &scores, reporter);
     if let (Some(mut file), Some(path)) = (output, &arguments.scores) {
         write_scores(&mut file, &dataset, &scores, None).map_err(WriteError::io(path))?;

@@ -8,24 +8,25 @@ use image::{RgbImage, imageops};
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::arguments::decode_options;
+use crate::any::AnyModel;
+use crate::bow::BagOfWords;
 use crate::bow::config::Twins;
-use crate::bow::evidence::{Neighbour, PartMap};
 use crate::bow::words::examples;
-use crate::bow::{BagOfWords, Seen};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
-use crate::explanation::Query;
-use crate::export::files::{Files, FilesError};
+use crate::evidence::{self, Element, Example, PartMap};
+use crate::explanation::{Query, Target};
+use crate::export::drawing::{Base, Drawing, Files, FilesError};
 use crate::format::png::write_png;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
+use crate::model::{Model, Seen};
 use crate::picture::Picture;
 
 /// Size of the sheets' pictures in pixels.
 const CELL: (u32, u32) = (260, 180);
 
-/// What else than pixels is asked for.
+/// Which evidence to report besides the map.
 #[derive(Debug, Args)]
 pub(crate) struct Evidence {
     /// Also show the K training pictures that say most for the score and the K that say most against it, side by side with the pixels that answer each other
@@ -97,22 +98,24 @@ pub(crate) struct Reader<'a> {
 pub(crate) struct Place<'a> {
     pub path: &'a Path,
     pub picture: &'a Picture,
-    pub query: &'a Query,
+    pub target: Target,
     pub out: &'a Path,
-    pub base: &'a str,
+    pub base: &'a Base,
     pub title: String,
 }
 
 impl Evidence {
-    /// Checks what is asked for before any picture is explained; `draw`: whether pictures are wanted at all.
-    pub fn reader<'a>(&self, model: &'a BagOfWords, draw: bool) -> Result<Reader<'a>, Error> {
+    /// Checks what is asked for before any picture is explained.
+    pub fn reader<'a>(&self, model: &'a AnyModel, query: &Query, drawing: &Drawing) -> Result<Reader<'a>, Error> {
+        let AnyModel::BagOfWords(model) = model;
+        let draw = !drawing.panels.is_empty();
         for (flag, count) in [("--neighbours", self.neighbours), ("--words", self.words)] {
             if count == Some(0) {
                 return Err(Error::usage(format!("\"{flag}\" must be at least 1, got 0")));
             }
         }
         let asked = self.neighbours.is_some() || self.words.is_some();
-        if asked && model.settings.explain.tiles.is_some() {
+        if asked && query.tiles.is_some() {
             return Err(Error::Usage {
                 message: "\"--neighbours\" and \"--words\" speak of the whole picture, not of tiles".to_string(),
                 hint: Some("--tiles none".to_string()),
@@ -120,10 +123,10 @@ impl Evidence {
         }
         if asked && model.settings.picture.twins == Twins::Test {
             return Err(Error::usage(
-                "\"--neighbours\" and \"--words\" speak of one look at a picture, and this model's scores are means over mirror twins",
+                "\"--neighbours\" and \"--words\" are not available for models that average over mirrored pictures",
             ));
         }
-        if self.neighbours.is_some() && !model.has_support() {
+        if self.neighbours.is_some() && model.kernel_machine().is_none() {
             return Err(Error::Usage {
                 message: "\"--neighbours\" needs the training pictures' coefficients, and of this model's linear classifiers only weights are left"
                     .to_string(),
@@ -143,8 +146,7 @@ impl Evidence {
             Some(data) if asked => Some(self.training_files(model, data)?),
             _ => None,
         };
-        let palette = model.settings.explain.palette;
-        Ok(Reader { neighbours: self.neighbours, words: self.words, model, files, draw, palette })
+        Ok(Reader { neighbours: self.neighbours, words: self.words, model, files, draw, palette: drawing.palette })
     }
 
     /// The training pictures' files by id.
@@ -166,60 +168,68 @@ impl Evidence {
 
 impl Reader<'_> {
     /// Gathers what was asked for and writes its contact sheets; their names go to `files`.
-    pub fn read(&self, place: &Place<'_>, files: &mut Files) -> Result<Found, Error> {
+    pub fn read(&self, seen: &dyn Seen, place: &Place<'_>, files: &mut Files) -> Result<Found, Error> {
         if self.neighbours.is_none() && self.words.is_none() {
             return Ok(Found::default());
         }
-        let failed = |source| Error::Explain { path: place.path.to_path_buf(), source };
-        let seen = self.model.look(place.picture, false).map_err(failed)?;
-        let neighbours = self.neighbours.map(|count| self.read_neighbours(&seen, place, count, files)).transpose()?;
-        let words = self.words.map(|count| self.read_words(&seen, place, count, files)).transpose()?;
+        let evidence = seen.evidence().expect("models without evidence are refused before the work");
+        let neighbours =
+            self.neighbours.map(|count| self.read_neighbours(evidence, place, count, files)).transpose()?;
+        let words = self.words.map(|count| self.read_words(evidence, place, count, files)).transpose()?;
         Ok(Found { neighbours, words })
     }
 
     fn read_neighbours(
         &self,
-        seen: &Seen<'_>,
+        evidence: &dyn evidence::Evidence,
         place: &Place<'_>,
         count: usize,
         files: &mut Files,
     ) -> Result<FoundNeighbours, Error> {
-        let neighbours = seen.neighbours(place.query, count);
+        let neighbours = evidence.examples(place.target, count);
         let training = &self.model.training;
-        let found = |neighbour: &Neighbour| FoundNeighbour {
+        let found = |neighbour: &Example| FoundNeighbour {
             picture: training.support_pictures[neighbour.row].to_string(),
-            label: self.model.labels[(place.query.category, neighbour.row)],
+            label: self.label(place.target, neighbour),
             contribution: neighbour.contribution,
         };
         if self.draw
             && let Some(files_of_training) = &self.files
         {
             let total = neighbours.score() - neighbours.bias;
-            let mut rows = vec![
-                self.own_row(place, format!("score {:+.4}, of it bias {:+.4}", neighbours.score(), neighbours.bias))?,
-            ];
+            let mut rows =
+                vec![self.own_row(
+                    place,
+                    format!("score {:+.4}, of which bias {:+.4}", neighbours.score(), neighbours.bias),
+                )?];
             for (heading, list) in
-                [("speaking for", &neighbours.speaking_for), ("speaking against", &neighbours.speaking_against)]
+                [("speaking for", &neighbours.supporting), ("speaking against", &neighbours.opposing)]
             {
                 for (number, neighbour) in list.iter().enumerate() {
                     let heading = if number == 0 { heading.to_string() } else { String::new() };
-                    let cells = self.neighbour_cells(seen, place, neighbour, files_of_training, total)?;
+                    let cells = self.neighbour_cells(evidence, place, neighbour, files_of_training, total)?;
                     rows.push((heading, cells));
                 }
             }
-            let shown = neighbours.speaking_for.len() + neighbours.speaking_against.len();
+            let shown = neighbours.supporting.len() + neighbours.opposing.len();
             let rest = format!("{shown} shown; the other {} together {:+.4}", neighbours.others, neighbours.rest);
             rows.push((rest, Vec::new()));
             self.write(place, "neighbours", Sheet { title: place.title.clone(), rows }, files)?;
         }
         Ok(FoundNeighbours {
-            speaking_for: neighbours.speaking_for.iter().map(found).collect(),
-            speaking_against: neighbours.speaking_against.iter().map(found).collect(),
+            speaking_for: neighbours.supporting.iter().map(found).collect(),
+            speaking_against: neighbours.opposing.iter().map(found).collect(),
             rest: neighbours.rest,
             others: neighbours.others,
             bias: neighbours.bias,
             score: neighbours.score(),
         })
+    }
+
+    /// The label of a training picture: +1, −1, or 0 for difficult ones.
+    fn label(&self, target: Target, neighbour: &Example) -> i8 {
+        let machine = self.model.kernel_machine().expect("linear models are refused before the work");
+        machine.labels[(target.category, neighbour.row)]
     }
 
     /// The explained picture alone.
@@ -231,19 +241,18 @@ impl Reader<'_> {
     /// The training picture, and where the kernels are sums the pixels of both that answer each other.
     fn neighbour_cells(
         &self,
-        seen: &Seen<'_>,
+        evidence: &dyn evidence::Evidence,
         place: &Place<'_>,
-        neighbour: &Neighbour,
+        neighbour: &Example,
         training_files: &HashMap<String, PathBuf>,
         total: f64,
     ) -> Result<Vec<Cell>, Error> {
         let name = &self.model.training.support_pictures[neighbour.row];
         let file = &training_files[name.id()];
-        let training = Picture::open(file, &decode_options(&self.model.settings))?;
+        let training = Picture::open(file, self.model.reading())?;
         let training = if name.is_mirrored() { training.mirrored() } else { training };
         let percent = 100.0 * neighbour.contribution / total;
-        let label = self.model.labels[(place.query.category, neighbour.row)];
-        let kind = match label {
+        let kind = match self.label(place.target, neighbour) {
             1 => "of the category",
             -1 => "not of the category",
             _ => "difficult",
@@ -251,42 +260,40 @@ impl Reader<'_> {
         let captions =
             [format!("{name} ({kind})"), format!("{:+.4}, {percent:+.1} % of score − bias", neighbour.contribution)];
         let mut cells = vec![Cell::new(fitted(&training.rgb8(), CELL.0, CELL.1), captions)];
-        if let Some(own) = seen.spoken_for(place.query, neighbour.row) {
-            let failed = |source| Error::Explain { path: file.to_path_buf(), source };
-            let other = self.model.look(&training, false).map_err(failed)?;
-            if let Some(answer) = seen.answering(place.query, neighbour.row, &other) {
-                cells.push(Cell::new(self.overlay(&training, &answer)?, ["its pixels that answer".to_string()]));
-                let way = if neighbour.contribution > 0.0 { "for" } else { "against" };
-                cells.push(Cell::new(self.overlay(place.picture, &own)?, [format!("the pixels it speaks {way}")]));
-            }
+        let failed = |source| Error::Explain { path: file.to_path_buf(), source };
+        if let Some(found) = evidence.match_example(place.target, neighbour.row, &training).map_err(failed)? {
+            cells.push(Cell::new(self.overlay(&training, &found.answering)?, ["its pixels that answer".to_string()]));
+            let way = if neighbour.contribution > 0.0 { "for" } else { "against" };
+            cells
+                .push(Cell::new(self.overlay(place.picture, &found.claimed)?, [format!("the pixels it speaks {way}")]));
         }
         Ok(cells)
     }
 
     fn read_words(
         &self,
-        seen: &Seen<'_>,
+        evidence: &dyn evidence::Evidence,
         place: &Place<'_>,
         count: usize,
         files: &mut Files,
     ) -> Result<FoundWords, Error> {
         let failed = |source| Error::Explain { path: place.path.to_path_buf(), source };
-        let split = seen.split(place.query).map_err(failed)?;
-        let words = split.words();
+        let elements = evidence.elements(place.target).map_err(failed)?;
+        let words = elements.ranked();
         let sum: f64 = words.iter().map(|word| word.relevance).sum();
         let shown = &words[..count.min(words.len())];
         if self.draw {
             let mut rows = vec![self.own_row(place, format!("sum over all {} words {sum:+.4}", words.len()))?];
-            let cell = |word: &crate::bow::evidence::Word| -> Result<Cell, Error> {
-                let map = split.word_map(word);
+            let cell = |word: &Element| -> Result<Cell, Error> {
+                let map = elements.map(word);
                 let name = if self.model.channels.len() > 1 {
-                    format!("channel {}, word {}", word.channel, word.word)
+                    format!("channel {}, word {}", word.group, word.number)
                 } else {
-                    format!("word {}", word.word)
+                    format!("word {}", word.number)
                 };
                 let note = if word.present { String::new() } else { ", not in the picture".to_string() };
                 let mut image = self.overlay(place.picture, &map)?;
-                let patches = self.patches(word.channel, word.word)?;
+                let patches = self.patches(word.group, word.number)?;
                 if !patches.is_empty() {
                     image = stacked(&image, &patches);
                 }
@@ -297,9 +304,9 @@ impl Reader<'_> {
             }
             self.write(place, "words", Sheet { title: place.title.clone(), rows }, files)?;
         }
-        let found = |word: &crate::bow::evidence::Word| FoundWord {
-            channel: word.channel,
-            word: word.word,
+        let found = |word: &Element| FoundWord {
+            channel: word.group,
+            word: word.number,
             relevance: word.relevance,
             present: word.present,
         };
@@ -321,7 +328,7 @@ impl Reader<'_> {
         let mut patches = Vec::new();
         for example in &examples.places[word] {
             let file = &files[&self.model.training.pictures[example.picture as usize]];
-            let picture = Picture::open(file, &decode_options(&self.model.settings))?;
+            let picture = Picture::open(file, self.model.reading())?;
             patches.extend(examples::cut(&picture, example.rectangle));
         }
         Ok(patches)
@@ -336,7 +343,7 @@ impl Reader<'_> {
     }
 
     fn write(&self, place: &Place<'_>, kind: &str, sheet: Sheet, files: &mut Files) -> Result<(), Error> {
-        let file = format!("{}.{kind}.png", place.base);
+        let file = place.base.file(&format!("{kind}.png"));
         let notes = [("bowsight:scale", "each map's own largest magnitude".to_string())];
         write_png(&place.out.join(&file), &sheet.render(), &notes).map_err(FilesError::from)?;
         files.insert(kind.to_string(), file);

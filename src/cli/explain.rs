@@ -8,19 +8,18 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Outcome;
-use super::arguments::{Explaining, ModelFile, decode_options, selection};
+use super::arguments::{Explaining, ModelFile, selection};
 use super::evidence::{Evidence, Found, Place, Reader};
 use super::report::Reporter;
-use crate::bow::BagOfWords;
 use crate::causes::chain;
 use crate::error::Error;
 use crate::explanation::{Query, Selection};
-use crate::export::files::{Drawing, Files, WindowAccount};
-use crate::format::names::file_name;
-use crate::heatmap::{Panel, Scale, largest_magnitude};
-use crate::ledger::Ledger;
-use crate::model::{Model, ModelError};
-use crate::picture::{DecodeOptions, Picture};
+use crate::export::drawing::{Base, Drawing, Files, WindowAccount, require_different_names};
+use crate::format::path_text::to_text;
+use crate::heatmap::{Panel, Scale};
+use crate::ledger::{Account, Ledger, Note};
+use crate::model::{Keep, Model, ModelError};
+use crate::picture::Picture;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
@@ -61,7 +60,8 @@ pub(crate) struct Arguments {
 /// One explanation, as it is printed.
 #[derive(Debug, Serialize)]
 struct Explained {
-    picture: String,
+    #[serde(serialize_with = "path_text")]
+    picture: PathBuf,
     category: String,
     against: Option<String>,
     ledger: Ledger,
@@ -74,36 +74,41 @@ struct Explained {
 }
 
 struct Job<'a> {
-    model: &'a BagOfWords,
+    model: &'a dyn Model,
     model_name: String,
     drawing: &'a Drawing,
-    decode: DecodeOptions,
     selection: Selection,
     query: Query,
-    descriptors: bool,
+    keep: Keep,
     out: &'a Path,
     evidence: Reader<'a>,
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
-    let mut model = arguments.model.load()?;
-    arguments.explaining.apply(&mut model)?;
-    let selection = selection(&model, &arguments.category)?;
+    let file = arguments.model.open()?;
+    let explainer = arguments.explaining.explainer(&file)?;
+    let model = explainer.as_ref();
+    let selection = selection(model, &arguments.category)?;
     if selection == Selection::True {
         return Err(Error::usage("\"--category true\" needs labelled data: see bowsight export"));
     }
-    refuse_same_names(&arguments.pictures)?;
-    let drawing = arguments.explaining.drawing(&model, &[Panel::Heatmap, Panel::Overlay, Panel::Triplet]);
+    let stems: Vec<String> = arguments.pictures.iter().map(|path| stem_of(path)).collect();
+    let names = stems.iter().map(String::as_str).zip(arguments.pictures.iter().map(|path| path.display().to_string()));
+    require_different_names(names).map_err(|error| Error::Usage {
+        message: error.to_string(),
+        hint: Some("explain them in two runs with different --out folders, or export their folder".to_string()),
+    })?;
+    let query = arguments.explaining.query(model)?;
+    let drawing = arguments.explaining.drawing(model, &query, &[Panel::Heatmap, Panel::Overlay, Panel::Triplet]);
     let job = Job {
-        model: &model,
+        model,
         model_name: name_of(&arguments.model.model),
         drawing: &drawing,
-        decode: decode_options(&model.settings),
         selection,
-        query: Query { trace: arguments.trace || arguments.trace_descriptors, ..arguments.explaining.query(&model)? },
-        descriptors: arguments.trace_descriptors,
+        query: Query { trace: arguments.trace || arguments.trace_descriptors, ..query },
+        keep: if arguments.trace_descriptors { Keep::Everything } else { Keep::Nothing },
         out: &arguments.out,
-        evidence: arguments.evidence.reader(&model, !drawing.panels.is_empty())?,
+        evidence: arguments.evidence.reader(&file, &query, &drawing)?,
     };
     reporter.begin("explaining", arguments.pictures.len());
     let explain = |path: &PathBuf| {
@@ -119,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     let mut failures = Vec::new();
     for (path, result) in arguments.pictures.iter().zip(results) {
         match result {
-            Ok(explained) => done.extend(explained.into_iter().map(|explained| (path, explained))),
+            Ok(explained) => done.extend(explained),
             // With one picture its error is the command's; a full disk is everybody's, and so is what the model can't do.
             Err(error)
                 if arguments.pictures.len() == 1
@@ -142,117 +147,91 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
 }
 
 impl Job<'_> {
-    fn base(&self, path: &Path, category: &str) -> String {
-        let against = self
-            .query
-            .against
-            .map_or_else(String::new, |other| format!("-{}", file_name(&self.model.categories()[other], false)));
-        format!("{}.{}{against}", file_name(&stem_of(path), true), file_name(category, false))
+    fn base(&self, path: &Path, category: &str) -> Base {
+        let against = self.query.target.against.map(|other| self.model.categories()[other].as_str());
+        Base::new(&stem_of(path), category, against)
     }
 
     fn explain(&self, path: &Path, timings: &mut Timings) -> Result<Vec<Explained>, Error> {
-        let picture = timings.time(Stage::Decode, || Picture::open(path, &self.decode))?;
+        let picture = timings.time(Stage::Decode, || Picture::open(path, self.model.reading()))?;
         let fail = |source| Error::Explain { path: path.to_path_buf(), source };
-        let seen = self.model.forward(&picture, self.descriptors).map_err(fail)?;
+        let seen = self.model.forward(&picture, self.keep).map_err(fail)?;
         *timings += seen.timings();
         let mut explained = Vec::new();
         for category in self.selection.of(&[], seen.scores()) {
-            let explanation = seen.explain(&Query { category, ..self.query }).map_err(fail)?;
+            let query = self.query.about(category);
+            let explanation = seen.explain(&query).map_err(fail)?;
             *timings += explanation.timings;
             let writing = Instant::now();
             let name = &self.model.categories()[category];
             let base = self.base(path, name);
-            let map = explanation.relevance.view();
-            let largest = largest_magnitude(map);
-            let scale = self.drawing.scale_of(largest);
-            let mut files = self.drawing.files(&base);
-            self.drawing.write_map(self.out, &base, map)?;
-            if let Some(scale) = scale {
-                self.drawing.draw(self.out, &base, &picture, map, scale)?;
-            }
-            self.drawing.write_windows(self.out, &base, &picture, &explanation.windows)?;
+            let mut written = self.drawing.write(self.out, &base, &picture, &explanation)?;
             for (number, mut trace) in explanation.traces.into_iter().enumerate() {
                 trace.metadata.insert("picture".to_string(), name_of(path));
                 trace.metadata.insert("model".to_string(), self.model_name.clone());
                 let window = explanation.windows.get(number).map(|window| window.rectangle);
-                let place = window.map_or_else(String::new, |window| format!(".x{}y{}", window.x0, window.y0));
-                let file = format!("{base}{place}.trace.safetensors");
+                let place = window.map_or_else(String::new, |window| format!("x{}y{}.", window.x0, window.y0));
+                let file = base.file(&format!("{place}trace.safetensors"));
                 trace.write(&self.out.join(&file))?;
-                files.insert(format!("trace{place}"), file);
+                let kind = if place.is_empty() {
+                    "trace".to_string()
+                } else {
+                    format!("trace.{}", place.trim_end_matches('.'))
+                };
+                written.files.insert(kind, file);
             }
-            let query = Query { category, ..self.query };
             let title = format!("{}: {name}", name_of(path));
-            let place = Place { path, picture: &picture, query: &query, out: self.out, base: &base, title };
-            let evidence = self.evidence.read(&place, &mut files)?;
+            let place = Place { path, picture: &picture, target: query.target, out: self.out, base: &base, title };
+            let evidence = self.evidence.read(seen.as_ref(), &place, &mut written.files)?;
             timings.add(Stage::Write, writing.elapsed());
             explained.push(Explained {
-                picture: path.display().to_string(),
+                picture: path.to_path_buf(),
                 category: name.clone(),
-                against: self.query.against.map(|other| self.model.categories()[other].clone()),
+                against: query.target.against.map(|other| self.model.categories()[other].clone()),
                 ledger: explanation.ledger,
-                channels: explanation.channels,
+                channels: explanation.parts,
                 windows: explanation.windows.iter().map(WindowAccount::from).collect(),
-                largest,
-                scale,
+                largest: written.largest,
+                scale: written.scale,
                 evidence,
-                files,
+                files: written.files,
             });
         }
         Ok(explained)
     }
 
     /// Draws all maps at the largest magnitude of all.
-    fn draw_set(&self, done: &mut [(&PathBuf, Explained)]) -> Result<(), Error> {
-        let scale = done.iter().map(|(_, explained)| explained.largest).fold(0.0, f64::max);
-        for (path, explained) in done {
-            let base = self.base(path, &explained.category);
-            let file = self.out.join(format!("{base}.npy"));
-            let map = crate::format::npy::read(&file)
-                .map_err(|error| crate::format::atomic::WriteError::io(&file)(std::io::Error::other(error.reason)))?;
-            let picture = Picture::open(path, &self.decode)?;
-            self.drawing.draw(self.out, &base, &picture, map.view(), scale)?;
+    fn draw_set(&self, done: &mut [Explained]) -> Result<(), Error> {
+        let scale = done.iter().map(|explained| explained.largest).fold(0.0, f64::max);
+        for explained in done {
+            let base = self.base(&explained.picture, &explained.category);
+            let picture = Picture::open(&explained.picture, self.model.reading())?;
+            self.drawing.redraw(self.out, &base, &picture, scale)?;
             explained.scale = Some(scale);
         }
         Ok(())
     }
 }
 
+/// The path as JSON has it.
+fn path_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&to_text(path))
+}
+
 fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    to_text(Path::new(path.file_name().unwrap_or_default()))
 }
 
 fn stem_of(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    to_text(Path::new(path.file_stem().unwrap_or_default()))
 }
 
-fn refuse_same_names(pictures: &[PathBuf]) -> Result<(), Error> {
-    let mut seen = std::collections::HashMap::new();
-    for path in pictures {
-        if let Some(first) = seen.insert(stem_of(path), path) {
-            return Err(Error::Usage {
-                message: format!(
-                    "\"{}\" and \"{}\" would be written to the same files",
-                    first.display(),
-                    path.display()
-                ),
-                hint: Some("explain them in two runs with different --out folders, or export their folder".to_string()),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn print(
-    reporter: &Reporter,
-    done: &[(&PathBuf, Explained)],
-    failures: &[(&PathBuf, String)],
-    scale: Scale,
-) -> Result<(), Error> {
+fn print(reporter: &Reporter, done: &[Explained], failures: &[(&PathBuf, String)], scale: Scale) -> Result<(), Error> {
     let mut text = String::new();
-    for (_, explained) in done {
+    for explained in done {
         let ledger = &explained.ledger;
         let against = explained.against.as_ref().map_or_else(String::new, |other| format!(" − {other}"));
-        text.push_str(&format!("{}  {}{against}\n", explained.picture, explained.category));
+        text.push_str(&format!("{}  {}{against}\n", explained.picture.display(), explained.category));
         text.push_str(&format!("  score               {:+.6}\n", ledger.score));
         if !explained.windows.is_empty() {
             let scores = explained.windows.iter().map(|window| window.score);
@@ -268,21 +247,17 @@ fn print(
             let sums: Vec<String> = explained.channels.iter().map(|sum| format!("{sum:+.6}")).collect();
             text.push_str(&format!("  by channel          {}\n", sums.join("  ")));
         }
-        for (name, amount) in [
-            ("bias, kept apart", ledger.bias_sink),
-            ("Taylor residual", ledger.taylor_residual),
-            ("no local features", ledger.no_features),
-        ] {
+        for account in Account::ALL {
+            let amount = ledger.kept(*account);
             if amount != 0.0 {
-                text.push_str(&format!("  {name:<19} {amount:+.6}\n"));
+                text.push_str(&format!("  {:<19} {amount:+.6}\n", account.label()));
             }
         }
         text.push_str(&format!("  conservation error  {:+.1e}\n", ledger.error));
         if explained.windows.is_empty() {
-            text.push_str(&format!(
-                "  of the pixels' sum, no evidence: {:+.6} by way of words that the picture lacks, {:+.6} spread bias\n",
-                ledger.through_empty_dimensions, ledger.spread_bias
-            ));
+            let parts = Note::ALL.iter().map(|note| format!("{:+.6} {}", ledger.noted(*note), note.label()));
+            let parts = parts.collect::<Vec<String>>().join(", ");
+            text.push_str(&format!("  of the pixels' sum, no evidence: {parts}\n"));
         }
         text.push_str(&explained.evidence.text());
         if let Some(value) = explained.scale {
@@ -293,10 +268,7 @@ fn print(
         }
     }
     reporter.text(&text)?;
-    let explanations: Vec<&Explained> = done.iter().map(|(_, explained)| explained).collect();
-    let failures: Vec<serde_json::Value> = failures
-        .iter()
-        .map(|(path, reason)| serde_json::json!({"picture": path.display().to_string(), "error": reason}))
-        .collect();
-    reporter.document(&serde_json::json!({ "explanations": explanations, "failed": failures }))
+    let failures: Vec<serde_json::Value> =
+        failures.iter().map(|(path, reason)| serde_json::json!({"picture": to_text(path), "error": reason})).collect();
+    reporter.document(&serde_json::json!({ "explanations": done, "failed": failures }))
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Outcome;
-use super::arguments::{Explaining, decode_options, load, selection};
+use super::arguments::{Explaining, selection};
 use super::report::Reporter;
+use crate::any::{AnyModel, OpenError};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::explanation::Selection;
@@ -14,7 +15,6 @@ use crate::export::shard::Shard;
 use crate::export::{self, Plan, Report};
 use crate::format::sha256_of_file;
 use crate::heatmap::Panel;
-use crate::model::Model;
 
 #[derive(Debug, Args)]
 #[command(
@@ -85,12 +85,13 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
 }
 
 fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Reporter) -> Result<Report, Error> {
-    let mut model = load(model_path)?;
-    arguments.explaining.apply(&mut model)?;
+    let model = AnyModel::open(model_path)?;
+    let model = arguments.explaining.explainer(&model)?;
+    let model = model.as_ref();
     let (dataset, labelled) = open(arguments)?;
     let dataset = dataset.align_categories(model.categories())?;
     let name = arguments.category.as_deref().unwrap_or(if labelled { "true" } else { "top" });
-    let selection = selection(&model, name)?;
+    let selection = selection(model, name)?;
     if selection == Selection::True && !labelled {
         return Err(Error::Usage {
             message: "\"--category true\" needs labels, and the pictures have none".to_string(),
@@ -98,20 +99,19 @@ fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Repor
         });
     }
     let digest = sha256_of_file(model_path)
-        .map_err(|source| Error::Model { path: model_path.to_path_buf(), source: source.into() })?;
+        .map_err(|source| OpenError { path: model_path.to_path_buf(), source: source.into() })?;
+    let query = arguments.explaining.query(model)?;
     let plan = Plan {
         dataset,
         labelled,
         selection,
-        query: arguments.explaining.query(&model)?,
-        drawing: arguments.explaining.drawing(&model, &[Panel::Heatmap]),
-        decode: decode_options(&model.settings),
+        drawing: arguments.explaining.drawing(model, &query, &[Panel::Heatmap]),
+        query,
         out: out.to_path_buf(),
         shard: arguments.shard,
         model_digest: digest,
-        configuration: serde_json::to_value(&model.settings).unwrap_or_default(),
     };
-    Ok(export::run(&model, &plan, reporter)?)
+    Ok(export::run(model, &plan, reporter)?)
 }
 
 /// The pictures, and whether they have labels.

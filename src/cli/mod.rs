@@ -2,6 +2,7 @@
 
 mod arguments;
 mod completions;
+mod configuring;
 mod cross_validate;
 mod demo;
 mod evaluate;

@@ -4,19 +4,20 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ndarray::Array2;
-use ndarray_npy::{WritableElement, WriteNpyExt};
 use rayon::prelude::*;
 
 use super::Outcome;
-use super::arguments::{decode_options, load};
 use super::report::{Reporter, table};
+use crate::any::AnyModel;
 use crate::bow::BagOfWords;
-use crate::bow::score::feature_map::{FeatureMap, Weights};
+use crate::bow::score::Classifier;
 use crate::bow::words::codebook::Codebook;
 use crate::causes::chain;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
-use crate::format::atomic::{self, AtomicFile, WriteError};
+use crate::format::json;
+use crate::format::npy::write_array;
+use crate::model::Model;
 use crate::picture::Picture;
 use crate::progress::Progress;
 use crate::settings::to_toml;
@@ -77,6 +78,12 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     }
 }
 
+/// The only family so far.
+fn load(path: &Path) -> Result<BagOfWords, Error> {
+    let AnyModel::BagOfWords(model) = AnyModel::open(path)?;
+    Ok(*model)
+}
+
 fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome, Error> {
     let training = &model.training;
     let mut text = format!(
@@ -85,7 +92,7 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
         training.version,
         model.training_pictures(),
         training.split,
-        if model.has_support() {
+        if model.kernel_machine().is_some() {
             format!(" ({} of them support vectors)", training.support_pictures.len())
         } else {
             String::new()
@@ -123,21 +130,25 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
                 mixture.mean_log_likelihood
             )
         });
-        let map = channel
-            .weights
-            .as_ref()
-            .map_or_else(String::new, |weights| format!("; linear in {} features a dimension", weights.map().width()));
+        let (width, scale, beta, map) = match &model.classifier {
+            Classifier::Kernel(machine) => {
+                let channel = &machine.channels[u];
+                (channel.width, channel.scale, channel.beta, String::new())
+            }
+            Classifier::Linear(machine) => {
+                let channel = &machine.channels[u];
+                let map = format!("; linear in {} features per dimension", channel.weights.map().width());
+                (1.0, channel.scale, channel.beta, map)
+            }
+        };
         text.push_str(&format!(
-            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}{mixture}; {} dimensions; kernel {}, width {:.4e}, scale {:.4e}, weight {:.3}{map}\n",
+            "\nchannel {u}: {} words from {} descriptors, {} passes, mean squared distance {:.4}{mixture}; {} dimensions; kernel {}, width {width:.4e}, scale {scale:.4e}, weight {beta:.3}{map}\n",
             channel.encoder.config.vocabulary.words,
             record.sample,
             record.iterations,
             record.mean_squared_distance,
-            channel.histograms().ncols(),
+            channel.encoder.config.dimensions(),
             channel.encoder.config.kernel.kind,
-            channel.kernel_width,
-            channel.kernel_scale,
-            channel.beta
         ));
     }
     text.push_str(&format!("\n{}", to_toml(&model.settings)));
@@ -146,67 +157,68 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
     Ok(Outcome::Done)
 }
 
-fn write_npy<T: WritableElement + Clone>(path: &Path, array: &Array2<T>) -> Result<(), Error> {
-    let mut file = AtomicFile::create(path)?;
-    array.write_npy(&mut file).map_err(|error| WriteError::io(path)(std::io::Error::other(error)))?;
-    Ok(file.commit()?)
-}
-
-fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| WriteError::io(path)(error.into()))?;
-    text.push('\n');
-    Ok(atomic::write(path, text.as_bytes())?)
-}
-
 fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome, Error> {
-    write_json(&out.join("config.json"), &model.settings)?;
-    write_json(&out.join("training.json"), &model.training)?;
-    write_npy(&out.join("dual.npy"), &model.dual)?;
-    write_npy(&out.join("train_scores.npy"), &model.train_scores)?;
-    write_npy(&out.join("labels.npy"), &model.labels)?;
-    let column = |values: Vec<f64>| Array2::from_shape_fn((values.len(), 1), |(row, _)| values[row]);
-    write_npy(&out.join("bias.npy"), &column(model.bias.clone()))?;
+    json::write(&out.join("config.json"), &model.settings)?;
+    json::write(&out.join("training.json"), &model.training)?;
+    let bias = model.classifier.bias();
+    write_array(&out.join("bias.npy"), &column(bias))?;
+    let nothing = Array2::zeros((bias.len(), 0));
+    let (dual, scores, labels) = match &model.classifier {
+        Classifier::Kernel(machine) => (&machine.dual, &machine.train_scores, &machine.labels),
+        Classifier::Linear(_) => (&nothing, &nothing, &Array2::zeros((bias.len(), 0))),
+    };
+    write_array(&out.join("dual.npy"), dual)?;
+    write_array(&out.join("train_scores.npy"), scores)?;
+    write_array(&out.join("labels.npy"), labels)?;
     for (u, channel) in model.channels.iter().enumerate() {
         let tensor = |name: &str| out.join(format!("channels.{u}.{name}.npy"));
         let soft_variance = match &channel.encoder.codebook {
             Codebook::Words(nearest, variance) => {
-                write_npy(&tensor("vocabulary"), nearest.words())?;
+                write_array(&tensor("vocabulary"), nearest.words())?;
                 Some(*variance)
             }
             Codebook::Mixture(fisher) => {
                 let mixture = fisher.mixture();
-                write_npy(&tensor("mixture_means"), mixture.means())?;
-                write_npy(&tensor("mixture_variances"), mixture.variances())?;
-                write_npy(&tensor("mixture_weights"), &column(mixture.weights().to_vec()))?;
+                write_array(&tensor("mixture_means"), mixture.means())?;
+                write_array(&tensor("mixture_variances"), mixture.variances())?;
+                write_array(&tensor("mixture_weights"), &column(mixture.weights()))?;
                 if let Some(principal) = fisher.principal() {
-                    let mean = principal.mean();
-                    write_npy(&tensor("principal_mean"), &Array2::from_shape_fn((mean.len(), 1), |(d, _)| mean[d]))?;
-                    write_npy(&tensor("principal_axes"), principal.axes())?;
+                    write_array(&tensor("principal_mean"), &column(principal.mean()))?;
+                    write_array(&tensor("principal_axes"), principal.axes())?;
                 }
                 None
             }
         };
-        write_npy(&out.join(format!("channels.{u}.histograms.npy")), channel.histograms())?;
-        if let Some(weights) = &channel.weights {
-            write_npy(&tensor("weights"), weights.values())?;
-            write_npy(&tensor("map_amplitudes"), &column(weights.map().amplitudes().to_vec()))?;
-        }
-        let map = channel.weights.as_ref().map(Weights::map);
-        write_json(
-            &out.join(format!("channels.{u}.json")),
-            &serde_json::json!({
-                "kernel_width": channel.kernel_width,
-                "kernel_scale": channel.kernel_scale,
-                "beta": channel.beta,
-                "soft_variance": soft_variance,
-                "map_power": map.map(FeatureMap::power),
-                "map_interval": map.map(FeatureMap::interval),
-            }),
-        )?;
+        let numbers = match &model.classifier {
+            Classifier::Kernel(machine) => {
+                let channel = &machine.channels[u];
+                write_array(&tensor("histograms"), channel.histograms())?;
+                serde_json::json!({
+                    "kernel_width": channel.width, "kernel_scale": channel.scale, "beta": channel.beta,
+                    "soft_variance": soft_variance, "map_power": null, "map_interval": null,
+                })
+            }
+            Classifier::Linear(machine) => {
+                let (channel, map) = (&machine.channels[u], machine.channels[u].weights.map());
+                write_array(&tensor("histograms"), &Array2::<f32>::zeros((0, channel.weights.dimensions())))?;
+                write_array(&tensor("weights"), channel.weights.values())?;
+                write_array(&tensor("map_amplitudes"), &column(map.amplitudes()))?;
+                serde_json::json!({
+                    "kernel_width": 1.0, "kernel_scale": channel.scale, "beta": channel.beta,
+                    "soft_variance": soft_variance, "map_power": map.power(), "map_interval": map.interval(),
+                })
+            }
+        };
+        json::write(&out.join(format!("channels.{u}.json")), &numbers)?;
     }
     reporter.text(&format!("{}\n", out.display()))?;
     reporter.document(&serde_json::json!({ "out": out }))?;
     Ok(Outcome::Done)
+}
+
+/// A list as an array of one column.
+fn column<T: Copy>(values: &[T]) -> Array2<T> {
+    Array2::from_shape_fn((values.len(), 1), |(row, _)| values[row])
 }
 
 /// All channels' histograms side by side.
@@ -218,7 +230,7 @@ fn histograms(
 ) -> Result<Outcome, Error> {
     let mut failed = 0;
     let (ids, rows): (Vec<String>, Vec<Vec<f32>>) = match dataset {
-        None if !model.has_support() => {
+        None if model.kernel_machine().is_none() => {
             return Err(Error::Usage {
                 message: "this model's linear classifiers have no support pictures whose histograms could be written"
                     .to_string(),
@@ -226,21 +238,21 @@ fn histograms(
             });
         }
         None => {
+            let machine = model.kernel_machine().expect("linear machines are refused above");
             let row = |i: usize| {
-                model.channels.iter().flat_map(|channel| channel.histograms().row(i).to_vec()).collect::<Vec<f32>>()
+                machine.channels.iter().flat_map(|channel| channel.histograms().row(i).to_vec()).collect::<Vec<f32>>()
             };
             let ids = model.training.support_pictures.iter().map(ToString::to_string).collect::<Vec<_>>();
             let rows = (0..ids.len()).map(row).collect();
             (ids, rows)
         }
         Some(dataset) => {
-            let options = decode_options(&model.settings);
             reporter.begin("histograms", dataset.pictures.len());
             let encoded: Vec<Result<Vec<f32>, String>> = dataset
                 .pictures
                 .par_iter()
                 .map(|entry| {
-                    let picture = Picture::open(&dataset.file(entry), &options).map_err(|error| chain(&error));
+                    let picture = Picture::open(dataset.file(entry), model.reading()).map_err(|error| chain(&error));
                     reporter.step();
                     let picture = picture?;
                     let channels = model.channels.iter();
@@ -264,11 +276,11 @@ fn histograms(
             kept
         }
     };
-    let dimensions: usize = model.channels.iter().map(|channel| channel.histograms().ncols()).sum();
+    let dimensions: usize = model.channels.iter().map(|channel| channel.encoder.config.dimensions()).sum();
     let matrix = Array2::from_shape_vec((rows.len(), dimensions), rows.concat())
         .map_err(|error| Error::usage(error.to_string()))?;
-    write_npy(out, &matrix)?;
-    write_json(&out.with_extension("json"), &serde_json::json!({ "pictures": ids }))?;
+    write_array(out, &matrix)?;
+    json::write(&out.with_extension("json"), &serde_json::json!({ "pictures": ids }))?;
     reporter.text(&format!("{}×{dimensions} → {}\n", ids.len(), out.display()))?;
     reporter.document(&serde_json::json!({ "out": out, "pictures": ids.len(), "dimensions": dimensions }))?;
     Ok(if failed > 0 { Outcome::SomeFailed } else { Outcome::Done })

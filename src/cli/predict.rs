@@ -6,13 +6,13 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::Outcome;
-use super::arguments::{ModelFile, decode_options};
+use super::arguments::ModelFile;
 use super::report::{Reporter, table};
 use crate::causes::chain;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::evaluate::{self, PictureScores};
-use crate::model::Model;
+use crate::model::Keep;
 use crate::picture::Picture;
 
 #[derive(Debug, Args)]
@@ -37,18 +37,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
-    let model = arguments.model.load()?;
-    let options = decode_options(&model.settings);
+    let model = arguments.model.open()?;
     let (names, scores): (Vec<String>, Vec<PictureScores>) = match &arguments.data {
         Some(data) => {
             let dataset = Dataset::open(data, arguments.split.as_deref(), arguments.layout)?;
-            let scores = evaluate::scores(&model, &dataset, &options, reporter);
+            let scores = evaluate::scores(&*model, &dataset, reporter);
             (dataset.pictures.into_iter().map(|entry| entry.id).collect(), scores)
         }
         None => {
             let score = |path: &PathBuf| -> PictureScores {
-                let picture = Picture::open(path, &options).map_err(|error| chain(&error))?;
-                let seen = model.forward(&picture, false).map_err(|error| chain(&error))?;
+                let picture = Picture::open(path, model.reading()).map_err(|error| chain(&error))?;
+                let seen = model.forward(&picture, Keep::Nothing).map_err(|error| chain(&error))?;
                 Ok(seen.scores().to_vec())
             };
             let name = |path: &PathBuf| Path::display(path).to_string();

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use super::arguments::{Configuring, Global};
+use super::arguments::Global;
+use super::configuring::Configuring;
 use super::report::{Reporter, table};
 use crate::bow::BagOfWords;
 use crate::bow::config::{Cost, Settings};
@@ -14,7 +15,8 @@ use crate::bow::train::cache::Cache;
 use crate::bow::train::{TrainingData, train_with};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
-use crate::format::atomic::{self, AtomicFile, WriteError};
+use crate::format::atomic::{AtomicFile, WriteError};
+use crate::format::json;
 use crate::settings::to_toml;
 
 #[derive(Debug, Args)]
@@ -131,8 +133,7 @@ fn training_data(
 }
 
 fn write(mut output: AtomicFile, model: &BagOfWords, path: &std::path::Path) -> Result<(), Error> {
-    let container = model_file::to_container(model).map_err(|error| WriteError::io(path)(error.into()))?;
-    container.write_to(&mut output).map_err(WriteError::io(path))?;
+    model_file::to_container(model).write_to(&mut output).map_err(WriteError::io(path))?;
     Ok(output.commit()?)
 }
 
@@ -150,9 +151,7 @@ fn write_log(path: &std::path::Path, reporter: &Reporter, seconds: f64) -> Resul
     });
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let log_path = path.with_file_name(format!("{stem}.log.json"));
-    let mut text = serde_json::to_string_pretty(&log).unwrap_or_default();
-    text.push('\n');
-    Ok(atomic::write(&log_path, text.as_bytes())?)
+    Ok(json::write(&log_path, &log)?)
 }
 
 fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Result<(), Error> {
@@ -184,7 +183,7 @@ fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Re
     text.push_str(&format!(
         "{} pictures{} → {}\n",
         model.training_pictures(),
-        if model.has_support() {
+        if model.kernel_machine().is_some() {
             format!(", {} of them support vectors", training.support_pictures.len())
         } else {
             String::new()

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::dataset::Dataset;
 use crate::model::Model;
-use crate::picture::{DecodeOptions, Picture};
+use crate::picture::Picture;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
@@ -25,12 +25,7 @@ pub type PictureScores = Result<Vec<f64>, String>;
 const TOGETHER: usize = 32;
 
 /// Scores every picture of `dataset`, in its order.
-pub fn scores(
-    model: &dyn Model,
-    dataset: &Dataset,
-    options: &DecodeOptions,
-    progress: &dyn Progress,
-) -> Vec<PictureScores> {
+pub fn scores(model: &dyn Model, dataset: &Dataset, progress: &dyn Progress) -> Vec<PictureScores> {
     progress.begin("scoring", dataset.pictures.len());
     let enough_for_all = dataset.pictures.len().div_ceil(4 * rayon::current_num_threads());
     let scores = dataset
@@ -41,13 +36,14 @@ pub fn scores(
             let (mut decoding, mut timings) = (Timings::default(), Timings::default());
             // Decoded one after the other, as the model asks for them: a picture may be large.
             let mut opened = entries.iter().filter_map(|entry| {
-                let picture = decoding.time(Stage::Decode, || Picture::open(&dataset.file(entry), options));
+                let picture = decoding.time(Stage::Decode, || Picture::open(dataset.file(entry), model.reading()));
                 progress.step();
                 scores.push(picture.as_ref().map(|_| Vec::new()).map_err(|error| crate::causes::chain(error)));
                 picture.ok()
             });
-            let found = model.scores(&mut opened, &mut timings);
-            for (scores, found) in scores.iter_mut().filter(|scores| scores.is_ok()).zip(found) {
+            let found = model.scores(&mut opened);
+            timings += found.timings;
+            for (scores, found) in scores.iter_mut().filter(|scores| scores.is_ok()).zip(found.scores) {
                 *scores = found.map_err(|error| crate::causes::chain(&error));
             }
             timings += decoding;

@@ -3,14 +3,14 @@
 //! While an export runs, finished pictures go to a journal in the order of the work. A killed run leaves it behind, and the
 //! next run takes from it what is whole. At the end the lines are written in the order of the list, all at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::Files;
+use super::drawing::Files;
 use crate::format::atomic::{AtomicFile, WriteError};
 
 /// One line.
@@ -32,8 +32,9 @@ pub struct Line {
     pub sum_relevance: Option<f64>,
     /// What the ledger can't account for.
     pub conservation_error: Option<f64>,
-    /// `spread` or `sink`.
-    pub bias: String,
+    /// The method of explanation, such as where the bias goes: name and value.
+    #[serde(flatten)]
+    pub method: BTreeMap<String, String>,
     /// The map's width in pixels.
     pub width: Option<usize>,
     /// The map's height in pixels.
@@ -208,7 +209,7 @@ mod tests {
             score: Some(score),
             sum_relevance: None,
             conservation_error: None,
-            bias: "spread".into(),
+            method: [("bias".to_string(), "spread".to_string())].into(),
             width: None,
             height: None,
             largest: None,

@@ -3,11 +3,12 @@
 //! Every file is a function of model, data and options, so a run that was killed and started again, one on another number of
 //! threads, or shards merged give the same bytes as one run left alone.
 
-pub mod files;
+pub mod drawing;
 pub mod lock;
 pub mod manifest;
 pub mod shard;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -17,14 +18,13 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Entry};
 use crate::explanation::{Query, Selection};
 use crate::format::atomic::{self, WriteError};
-use crate::format::names::{file_name, relative_path};
-use crate::format::npy;
-use crate::heatmap::{Scale, largest_magnitude};
-use crate::model::Model;
-use crate::picture::{DecodeOptions, Picture};
+use crate::format::json;
+use crate::heatmap::Scale;
+use crate::model::{Keep, Model};
+use crate::picture::Picture;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
-use files::{Drawing, FilesError};
+use drawing::{Base, Drawing, Files, FilesError, SameName, require_different_names};
 use lock::RunLock;
 use manifest::{Index, Journal, Line};
 use shard::Shard;
@@ -59,15 +59,8 @@ pub enum ExportError {
         differences: Vec<String>,
     },
     /// Two pictures would have the same files.
-    #[error("pictures \"{first}\" and \"{second}\" would both be exported as \"{name}\"")]
-    SameName {
-        /// One path.
-        first: String,
-        /// The other path.
-        second: String,
-        /// The name of both.
-        name: String,
-    },
+    #[error(transparent)]
+    SameName(#[from] SameName),
     /// A file of the folder can't be read.
     #[error("\"{}\" can't be read", path.display())]
     Read {
@@ -147,16 +140,12 @@ pub struct Plan {
     pub query: Query,
     /// How maps become files.
     pub drawing: Drawing,
-    /// How pictures are read.
-    pub decode: DecodeOptions,
     /// The output folder.
     pub out: PathBuf,
     /// The part of the pictures to do.
     pub shard: Option<Shard>,
     /// SHA-256 of the model file.
     pub model_digest: String,
-    /// The model's configuration.
-    pub configuration: serde_json::Value,
 }
 
 /// What `run.json` says: everything that the files are a function of.
@@ -170,7 +159,9 @@ struct Run {
     categories: Vec<String>,
     selection: String,
     against: String,
-    bias: String,
+    /// The method of explanation.
+    #[serde(flatten)]
+    method: BTreeMap<String, String>,
     tiles: String,
     heatmaps: Vec<String>,
     palette: String,
@@ -222,15 +213,15 @@ impl Plan {
             data,
             categories: names.to_vec(),
             selection,
-            against: self.query.against.map_or(String::new(), |category| names[category].clone()),
-            bias: self.query.bias.name().to_string(),
+            against: self.query.target.against.map_or(String::new(), |category| names[category].clone()),
+            method: model.method(),
             tiles: self.query.tiles.map_or_else(String::new, |tiles| tiles.to_string()),
             heatmaps: self.drawing.panels.iter().map(ToString::to_string).collect(),
             palette: self.drawing.palette.to_string(),
             scale: self.drawing.scale,
             dtype: self.drawing.dtype.to_string(),
-            max_side: self.decode.max_side,
-            configuration: self.configuration.clone(),
+            max_side: model.reading().max_side,
+            configuration: model.description(),
             pictures: self
                 .dataset
                 .pictures
@@ -248,12 +239,8 @@ impl Plan {
         self.shard.map_or_else(|| MANIFEST.to_string(), |shard| format!("manifest.{shard}.jsonl"))
     }
 
-    fn base(&self, entry: &Entry, category: &str, against: Option<&str>) -> String {
-        let against = against.map_or_else(String::new, |other| format!("-{}", file_name(other, false)));
-        format!("{}.{}{against}", relative_path(&entry.id), file_name(category, false))
-    }
-
-    fn blank(&self, entry: &Entry, category: &str, label: Option<i8>, against: &str) -> Line {
+    fn blank(&self, model: &dyn Model, entry: &Entry, category: &str, label: Option<i8>) -> Line {
+        let against = self.query.target.against.map_or("", |other| model.categories()[other].as_str());
         Line {
             picture: entry.id.clone(),
             path: entry.path.clone(),
@@ -263,13 +250,13 @@ impl Plan {
             score: None,
             sum_relevance: None,
             conservation_error: None,
-            bias: self.query.bias.name().to_string(),
+            method: model.method(),
             width: None,
             height: None,
             largest: None,
             scale: None,
             windows: None,
-            files: files::Files::new(),
+            files: Files::new(),
             error: None,
         }
     }
@@ -283,7 +270,7 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
     if plan.shard.is_some() && plan.drawing.scale == Scale::Set {
         return Err(ExportError::SetScaleOfShard);
     }
-    refuse_same_names(&plan.dataset)?;
+    require_different_names(plan.dataset.pictures.iter().map(|entry| (entry.id.as_str(), entry.path.clone())))?;
     let out = &plan.out;
     std::fs::create_dir_all(out).map_err(WriteError::io(out))?;
     let manifest_name = plan.manifest_name();
@@ -297,7 +284,7 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
         let path = path.to_path_buf();
         move |source| ExportError::Read { path, source }
     };
-    let usable = |line: &Line| line.error.is_none() && files::are_there(out, &line.files, plan.drawing.scale);
+    let usable = |line: &Line| line.error.is_none() && drawing::are_there(out, &line.files, plan.drawing.scale);
     let mut done = Index::default();
     done.add(&manifest, usable).map_err(read(&manifest))?;
     done.add(&journal_path, usable).map_err(read(&journal_path))?;
@@ -343,7 +330,7 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
     let rank = |category: &str| names.iter().position(|name| name == category).unwrap_or(names.len());
     let pictures = list.iter().map(|entry| entry.id.as_str());
     if plan.drawing.scale == Scale::Set {
-        report.set_scale = Some(draw_set(plan, &index, &list, progress)?);
+        report.set_scale = Some(draw_set(model, plan, &index, &list, progress)?);
     }
     manifest::write_ordered(&manifest, &index, pictures, rank, &mut |_| {})?;
     std::fs::remove_file(&journal_path).map_err(WriteError::io(&journal_path))?;
@@ -351,23 +338,10 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
     Ok(report)
 }
 
-fn refuse_same_names(dataset: &Dataset) -> Result<(), ExportError> {
-    let mut seen = std::collections::HashMap::new();
-    for entry in &dataset.pictures {
-        let name = relative_path(&entry.id);
-        if let Some(first) = seen.insert(name.clone(), &entry.path) {
-            return Err(ExportError::SameName { first: first.clone(), second: entry.path.clone(), name });
-        }
-    }
-    Ok(())
-}
-
 /// Writes `run.json`, or checks that the one that is there says the same.
 fn claim_folder(out: &Path, run: &Run) -> Result<(), ExportError> {
     let path = out.join(RUN_FILE);
-    let mut text =
-        serde_json::to_string_pretty(run).map_err(|source| ExportError::Malformed { path: path.clone(), source })?;
-    text.push('\n');
+    let text = json::text(run);
     // Shards may start in one folder at the same moment: one writes, the others wait for its file.
     for _ in 0..100 {
         match std::fs::read_to_string(&path) {
@@ -410,27 +384,25 @@ fn explain_picture(
     timings: &mut Timings,
 ) -> Result<Vec<Line>, ExportError> {
     let names = model.categories();
-    let against = plan.query.against.map(|category| names[category].as_str());
+    let against = plan.query.target.against.map(|category| names[category].as_str());
     let label = |category: usize| plan.labelled.then(|| entry.labels[category]);
     let planned = plan.selection.planned(&entry.labels, names.len());
     if planned.as_ref().is_some_and(Vec::is_empty) {
         return Ok(Vec::new());
     }
     let failed = |reason: String| -> Vec<Line> {
-        let blank = |category: &str, label| Line {
-            error: Some(reason.clone()),
-            ..plan.blank(entry, category, label, against.unwrap_or_default())
-        };
+        let blank =
+            |category: &str, label| Line { error: Some(reason.clone()), ..plan.blank(model, entry, category, label) };
         match &planned {
             Some(planned) => planned.iter().map(|&category| blank(&names[category], label(category))).collect(),
             None => vec![blank("", None)],
         }
     };
-    let picture = match timings.time(Stage::Decode, || Picture::open(&plan.dataset.file(entry), &plan.decode)) {
+    let picture = match timings.time(Stage::Decode, || Picture::open(plan.dataset.file(entry), model.reading())) {
         Ok(picture) => picture,
         Err(error) => return Ok(failed(crate::causes::chain(&error))),
     };
-    let seen = match model.forward(&picture, false) {
+    let seen = match model.forward(&picture, Keep::Nothing) {
         Ok(seen) => seen,
         Err(error) => return Ok(failed(crate::causes::chain(&error))),
     };
@@ -438,8 +410,8 @@ fn explain_picture(
     let mut lines = Vec::new();
     for category in plan.selection.of(&entry.labels, seen.scores()) {
         let name = &names[category];
-        let blank = plan.blank(entry, name, label(category), against.unwrap_or_default());
-        let explanation = match seen.explain(&Query { category, ..plan.query }) {
+        let blank = plan.blank(model, entry, name, label(category));
+        let explanation = match seen.explain(&plan.query.about(category)) {
             Ok(explanation) => explanation,
             Err(error) => {
                 lines.push(Line { error: Some(crate::causes::chain(&error)), ..blank });
@@ -447,28 +419,18 @@ fn explain_picture(
             }
         };
         *timings += explanation.timings;
-        let base = plan.base(entry, name, against);
-        let map = explanation.relevance.view();
-        let largest = largest_magnitude(map);
-        let scale = plan.drawing.scale_of(largest);
-        timings.time(Stage::Write, || -> Result<(), ExportError> {
-            plan.drawing.write_map(&plan.out, &base, map)?;
-            plan.drawing.write_windows(&plan.out, &base, &picture, &explanation.windows)?;
-            match scale {
-                Some(scale) => Ok(plan.drawing.draw(&plan.out, &base, &picture, map, scale)?),
-                None => Ok(()),
-            }
-        })?;
+        let base = Base::new(&entry.id, name, against);
+        let written = timings.time(Stage::Write, || plan.drawing.write(&plan.out, &base, &picture, &explanation))?;
         lines.push(Line {
             score: Some(explanation.score),
             sum_relevance: Some(explanation.ledger.sum_relevance),
             conservation_error: Some(explanation.ledger.error),
             width: Some(picture.width()),
             height: Some(picture.height()),
-            largest: Some(largest),
-            scale,
+            largest: Some(written.largest),
+            scale: written.scale,
             windows: plan.query.tiles.map(|_| explanation.windows.len()),
-            files: plan.drawing.files(&base),
+            files: written.files,
             ..blank
         });
     }
@@ -476,7 +438,13 @@ fn explain_picture(
 }
 
 /// The second pass: draws all stored maps at the scale of the set, and returns it.
-fn draw_set(plan: &Plan, index: &Index, list: &[&Entry], progress: &dyn Progress) -> Result<f64, ExportError> {
+fn draw_set(
+    model: &dyn Model,
+    plan: &Plan,
+    index: &Index,
+    list: &[&Entry],
+    progress: &dyn Progress,
+) -> Result<f64, ExportError> {
     let mut largest = 0.0f64;
     let mut jobs: Vec<(&Entry, String)> = Vec::new();
     for entry in list {
@@ -496,11 +464,9 @@ fn draw_set(plan: &Plan, index: &Index, list: &[&Entry], progress: &dyn Progress
     jobs.par_iter().try_for_each(|(entry, map)| -> Result<(), ExportError> {
         let read =
             |reason: String| ExportError::Read { path: plan.out.join(map), source: std::io::Error::other(reason) };
-        let values = npy::read(&plan.out.join(map)).map_err(|error| read(error.reason))?;
-        let picture = Picture::open(&plan.dataset.file(entry), &plan.decode)
+        let picture = Picture::open(plan.dataset.file(entry), model.reading())
             .map_err(|error| read(crate::causes::chain(&error)))?;
-        let base = map.strip_suffix(".npy").unwrap_or(map);
-        plan.drawing.draw(&plan.out, base, &picture, values.view(), largest)?;
+        plan.drawing.redraw(&plan.out, &Base::of_map(map), &picture, largest)?;
         progress.step();
         Ok(())
     })?;

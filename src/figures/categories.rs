@@ -4,17 +4,19 @@
 
 use serde::Serialize;
 
-use super::{Figure, Photographs, Studio, decode_options, explaining};
-use crate::bow::BagOfWords;
+use super::{Figure, Photographs, Studio, explaining};
 use crate::bow::train::scores;
+use crate::bow::{BagOfWords, BiasMode, Explaining};
 use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
-use crate::explanation::{BiasMode, Query};
-use crate::export::files::FilesError;
+use crate::explanation::Query;
+use crate::export::drawing::FilesError;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
-use crate::model::Model;
+use crate::ledger::Account;
+use crate::model::{Keep, Model, UnknownCategory};
 use crate::picture::Picture;
+use crate::settings::ReadError;
 
 /// The categories of the paper's Figs 7, 8, 9 and 10, and what stands in for them.
 const PAPER: [&[&str]; 4] = [&["bicycle", "motorbike"], &["person"], &["aeroplane", "train"], &["cat"]];
@@ -60,7 +62,10 @@ pub(super) fn choose(known: &[String], asked: &[String]) -> Result<Vec<usize>, E
         return Err(Error::usage(format!("\"--categories\" must name at most {}, got {}", PAPER.len(), asked.len())));
     }
     if !asked.is_empty() {
-        let unknown = |name: &String| Error::UnknownCategory { found: name.clone(), known: known.to_vec() };
+        let unknown = |name: &String| Error::UnknownCategory {
+            flag: "--categories",
+            source: UnknownCategory { found: name.clone(), known: known.to_vec() },
+        };
         return asked.iter().map(|name| place(name).ok_or_else(|| unknown(name))).collect();
     }
     let papers = PAPER.map(|names| names.iter().find_map(|name| place(name)));
@@ -126,18 +131,20 @@ fn draw_category(
     let category = photographs.categories[place];
     let name = model.categories()[category].clone();
     let test = &photographs.test;
-    let query = Query { bias: BiasMode::Sink, ..Query::of(category) };
+    let method = Explaining { bias: BiasMode::Sink, ..model.settings.explain.method() };
+    let explainer = model.explainer(method).map_err(ReadError::from)?;
     let mut finding = Finding { figure, category: name.clone(), pictures: Vec::new() };
     let mut rows = Vec::new();
     studio.progress.begin(figure.name(), ranked.len().min(SHOWN));
     for entry in ranked.iter().take(SHOWN) {
-        let picture = Picture::open(&test.file(entry), &decode_options(model))?;
+        let picture = Picture::open(test.file(entry), model.reading())?;
         let fail = explaining(test, entry);
-        let explanation = model.forward(&picture, false).map_err(&fail)?.explain(&query).map_err(&fail)?;
+        let seen = explainer.forward(&picture, Keep::Nothing).map_err(&fail)?;
+        let explanation = seen.explain(&Query::new(category)).map_err(&fail)?;
         let map = explanation.relevance.view();
         let scale = largest_magnitude(map);
         let image = render(Panel::Triplet, &picture, map, scale, Palette::Jet).map_err(FilesError::from)?;
-        let bias = explanation.ledger.bias_sink;
+        let bias = explanation.ledger.kept(Account::BiasSink);
         let caption = format!(
             "{}: score {:+.3}, of it bias {bias:+.3} apart and {:+.3} on the pixels, colours ±{scale:.2e} a pixel",
             entry.id, explanation.score, explanation.ledger.sum_relevance
@@ -146,7 +153,7 @@ fn draw_category(
         finding.pictures.push(Shown {
             id: entry.id.clone(),
             score: explanation.score,
-            bias: explanation.ledger.bias_sink,
+            bias: explanation.ledger.kept(Account::BiasSink),
             scale,
         });
         studio.progress.step();
@@ -179,7 +186,7 @@ mod tests {
         assert_eq!(chosen(&["circle", "polygon"], &[]).unwrap(), ["circle", "polygon"]);
         assert_eq!(chosen(&all, &["cat", "bird"]).unwrap(), ["cat", "bird"]);
         let error = chosen(&all, &["cat", "brid"]).unwrap_err();
-        assert_eq!(error.hint().unwrap(), "--category bird");
+        assert_eq!(error.hint().unwrap(), "--categories bird");
         assert!(chosen(&all, &["cat"; 5]).unwrap_err().to_string().contains("at most 4"));
     }
 }

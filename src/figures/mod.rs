@@ -20,10 +20,9 @@ use crate::bow::train::{TrainingData, train_with};
 use crate::bow::{BagOfWords, model_file};
 use crate::dataset::{Dataset, DatasetError, Entry, Layout};
 use crate::error::Error;
-use crate::export::files::FilesError;
+use crate::export::drawing::FilesError;
 use crate::format::png::write_png;
 use crate::heatmap::sheet::Sheet;
-use crate::picture::DecodeOptions;
 use crate::progress::Progress;
 use crate::settings::Draft;
 
@@ -263,11 +262,6 @@ impl Studio<'_> {
 
 /// C where there is nothing to validate it on.
 const FIXED_COST: f64 = 10.0;
-
-/// How pictures are read for a model: as they were in its training.
-fn decode_options(model: &BagOfWords) -> DecodeOptions {
-    DecodeOptions { max_side: model.settings.picture.max_side, ..DecodeOptions::default() }
-}
 
 /// An error of a picture of a data set.
 fn explaining<'a>(dataset: &'a Dataset, entry: &'a Entry) -> impl Fn(crate::model::ModelError) -> Error + 'a {

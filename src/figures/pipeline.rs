@@ -11,18 +11,20 @@ use serde::Serialize;
 
 use super::canvas::{BLACK, Canvas, Ink, Place};
 use super::categories::Ranked;
-use super::{Figure, Photographs, Studio, decode_options, explaining};
-use crate::bow::BagOfWords;
+use super::{Figure, Photographs, Studio, explaining};
+use crate::bow::{BagOfWords, BiasMode, Explaining};
 use crate::dataset::Entry;
 use crate::error::Error;
-use crate::explanation::{BiasMode, Explanation, Query};
-use crate::export::files::FilesError;
+use crate::explanation::{Explanation, Query};
+use crate::export::drawing::FilesError;
 use crate::format::container::{Container, Values};
 use crate::heatmap::sheet::{Cell, Sheet, fitted, text_width, write_text};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
-use crate::model::{Forward, Model};
+use crate::ledger::Account;
+use crate::model::{Keep, Model};
 use crate::picture::Picture;
 use crate::picture::Rectangle;
+use crate::settings::ReadError;
 
 /// Size of the stages' pictures in pixels.
 const CELL: (u32, u32) = (250, 190);
@@ -82,9 +84,11 @@ fn draw_one(
 ) -> Result<(), Error> {
     let test = &photographs.test;
     let fail = explaining(test, entry);
-    let picture = Picture::open(&test.file(entry), &decode_options(model))?;
-    let seen = model.look(&picture, false).map_err(&fail)?;
-    let query = Query { bias: BiasMode::Sink, trace: true, ..Query::of(category) };
+    let picture = Picture::open(test.file(entry), model.reading())?;
+    let method = Explaining { bias: BiasMode::Sink, ..model.settings.explain.method() };
+    let explainer = model.explainer(method).map_err(ReadError::from)?;
+    let seen = explainer.forward(&picture, Keep::Nothing).map_err(&fail)?;
+    let query = Query { trace: true, ..Query::new(category) };
     let whole = seen.explain(&query).map_err(&fail)?;
     let words = model.channels[0].encoder.config.vocabulary.words;
     let channels = model.channels.len();
@@ -96,7 +100,7 @@ fn draw_one(
         region,
         trace: &whole.traces[0],
         map: whole.relevance.view(),
-        bias: whole.ledger.bias_sink,
+        bias: whole.ledger.kept(Account::BiasSink),
         words,
         channels,
     };
@@ -114,7 +118,7 @@ fn draw_one(
         let trace = &local.traces[best];
         let shape = ((region.y1 - region.y0) as usize, (region.x1 - region.x0) as usize);
         let map = crate::numeric::matrix(shape, f64s(trace, "relevance"));
-        let bias = local.windows[best].ledger.bias_sink;
+        let bias = local.windows[best].ledger.kept(Account::BiasSink);
         let way = Way { picture: &picture, region, trace, map: map.view(), bias, words, channels };
         let (width, height) = (region.x1 - region.x0, region.y1 - region.y0);
         let local_prefix = format!("Local, a window of {width}×{height}, ");

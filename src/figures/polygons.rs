@@ -11,23 +11,23 @@ use image::GrayImage;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use super::{Figure, Studio, decode_options, explaining};
-use crate::bow::BagOfWords;
-use crate::bow::config::{ExplainConfig, Settings};
-use crate::bow::score::{Decomposition, Roots};
+use super::{Figure, Studio, explaining};
+use crate::bow::config::Settings;
 use crate::bow::train::TrainingData;
+use crate::bow::{BiasMode, Decomposition, Explaining, Roots};
 use crate::causes::chain;
 use crate::dataset::shapes::{Shape, ShapesOptions, generate};
 use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
 use crate::evaluate::average_precision;
-use crate::explanation::{BiasMode, Explanation, Query};
-use crate::export::files::FilesError;
+use crate::explanation::{Explanation, Query};
+use crate::export::drawing::FilesError;
 use crate::format::atomic::{self, WriteError};
 use crate::format::png::write_png;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
-use crate::model::{Forward, Model, ModelError};
+use crate::ledger::Account;
+use crate::model::{Keep, Model, ModelError};
 use crate::picture::Rectangle;
 use crate::picture::tiles::Tiles;
 use crate::picture::{DecodeOptions, Picture};
@@ -163,12 +163,13 @@ pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), E
     let shapes = shapes(studio)?;
     let (tiles, counts) = tiles(studio, &shapes)?;
     let data = TrainingData { split: Dataset::open(&tiles, None, None)?, validation: None };
-    let mut model = studio.model("paper-shapes", settings, &data)?;
-    let category = model.categories().iter().position(|name| name == CATEGORY).unwrap_or(0);
+    let model = studio.model("paper-shapes", settings, &data)?;
+    let category =
+        model.categories().iter().position(|name| name == CATEGORY).expect("one of the folders that were made");
     let test = Dataset::open(&shapes, Some("test"), None)?;
     let mut examples = Vec::new();
     for entry in &test.pictures {
-        let picture = Picture::open(&test.file(entry), &decode_options(&model))?;
+        let picture = Picture::open(test.file(entry), model.reading())?;
         examples.push(Example { id: entry.id.clone(), picture, mask: mask(&shapes, entry)? });
     }
 
@@ -181,15 +182,16 @@ pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), E
         let tiles = own.tiles.map_or_else(|| "none".to_string(), |tiles| tiles.to_string());
         format!("{CATEGORY}, exponential χ² kernels, tiles {tiles}: {how}, then layer-wise relevance propagation")
     };
-    let mut judge = |how: How, at: &[usize]| {
-        let explain = ExplainConfig {
+    let judge = |how: How, at: &[usize]| {
+        let method = Explaining {
             decomposition: how.decomposition,
             roots: how.roots.unwrap_or(own.roots),
             bias: how.bias.unwrap_or(own.bias),
-            ..own.clone()
+            candidates: own.candidates,
         };
-        model.settings = model.settings.with_explain(explain).map_err(crate::settings::ReadError::from)?;
-        explain_all(studio, &model, category, &test, &examples, at, &how.name())
+        let explainer = model.explainer(method).map_err(crate::settings::ReadError::from)?;
+        let query = Query { tiles: own.tiles, ..Query::new(category) };
+        explain_all(studio, &Asked { model: &explainer, query, name: how.name() }, &test, &examples, at)
     };
     let by_taylor = judge(How::taylor(own.roots), &all)?;
     let by_shapley = judge(How::shapley(BiasMode::Spread), &all)?;
@@ -294,7 +296,7 @@ fn tiles(studio: &Studio<'_>, shapes: &Path) -> Result<(PathBuf, TileCounts), Er
         let mut open: Option<(&str, Picture)> = None;
         for (entry, tile, kind) in &kept {
             if open.as_ref().is_none_or(|(id, _)| *id != entry.id) {
-                open = Some((&entry.id, Picture::open(&split.file(entry), &DecodeOptions::default())?));
+                open = Some((&entry.id, Picture::open(split.file(entry), &DecodeOptions::default())?));
             }
             if let Some((id, picture)) = &open {
                 let (width, height) = ((tile.x1 - tile.x0) as usize, (tile.y1 - tile.y0) as usize);
@@ -344,27 +346,32 @@ impl How {
     }
 }
 
+/// What is asked of every picture, and what that is called.
+struct Asked<'a> {
+    model: &'a dyn Model,
+    query: Query,
+    name: String,
+}
+
 fn explain_all(
     studio: &Studio<'_>,
-    model: &BagOfWords,
-    category: usize,
+    asked: &Asked<'_>,
     test: &Dataset,
     examples: &[Example],
     at: &[usize],
-    name: &str,
 ) -> Result<Vec<Explained>, Error> {
-    let explain = &model.settings.explain;
-    let query = Query { bias: explain.bias, tiles: explain.tiles, ..Query::of(category) };
+    let Asked { model, query, name } = asked;
     studio.progress.begin(name, at.len());
     let explained = at.iter().map(|&example| {
         let fail = explaining(test, &test.pictures[example]);
         let began = Instant::now();
-        let explanation = model.look(&examples[example].picture, false).and_then(|seen| seen.explain(&query));
+        let seen = model.forward(&examples[example].picture, Keep::Nothing);
+        let explanation = seen.and_then(|seen| seen.explain(query));
         let seconds = began.elapsed().as_secs_f64();
         studio.progress.step();
         match explanation {
             Ok(explanation) => Ok(Explained { example, explanation: Some(explanation), seconds }),
-            Err(error @ ModelError::NoRoot { .. }) => {
+            Err(error @ ModelError::NotExplained { .. }) => {
                 studio.progress.warn(&format!("{name}: {}", chain(&fail(error))));
                 Ok(Explained { example, explanation: None, seconds })
             }
@@ -439,7 +446,7 @@ fn measure(how: How, examples: &[Example], found: &[Explained]) -> Way {
     };
     let ledgers: Vec<_> = explained().flat_map(|(_, found)| found.windows.iter().map(|w| &w.ledger)).collect();
     let mut relative: Vec<f64> =
-        ledgers.iter().filter(|l| l.score != 0.0).map(|l| (l.taylor_residual / l.score).abs()).collect();
+        ledgers.iter().filter(|l| l.score != 0.0).map(|l| (l.kept(Account::TaylorResidual) / l.score).abs()).collect();
     relative.sort_by(f64::total_cmp);
     let total = |value: fn(&crate::ledger::Ledger) -> f64| ledgers.iter().map(|l| value(l).abs()).sum::<f64>();
     Way {
@@ -452,7 +459,7 @@ fn measure(how: How, examples: &[Example], found: &[Explained]) -> Way {
         windows: ledgers.len(),
         mean_residual: mean(relative.iter().copied()),
         median_residual: relative.get(relative.len() / 2).copied().unwrap_or(0.0),
-        total_residual: total(|l| l.taylor_residual) / total(|l| l.score).max(f64::MIN_POSITIVE),
+        total_residual: total(|l| l.kept(Account::TaylorResidual)) / total(|l| l.score).max(f64::MIN_POSITIVE),
         failed: found.iter().filter(|found| found.explanation.is_none()).count(),
         seconds: Some(found.iter().map(|found| found.seconds).sum()),
     }

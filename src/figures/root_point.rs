@@ -15,9 +15,8 @@ use super::{Figure, Studio};
 use crate::bow::score::gram::{gram, sums};
 use crate::bow::score::kernel::KernelKind;
 use crate::bow::score::svm::{Problem, Solution, solve};
-use crate::bow::score::{Channel, Decision, Decomposition, Roots};
+use crate::bow::score::{Channel, Decision, Decomposition, Explaining};
 use crate::error::Error;
-use crate::explanation::BiasMode;
 use crate::heatmap::Palette;
 use crate::heatmap::sheet::{Cell, Sheet};
 use crate::numeric::random::stream;
@@ -113,7 +112,7 @@ impl Plane {
     fn decision<'a>(&'a self, x: &'a [f32]) -> Decision<'a> {
         let kernel = KernelKind::Gaussian.with_width(WIDTH);
         Decision {
-            channels: vec![Channel { kernel, factor: 1.0, train: &self.points, histogram: x, mapped: None }],
+            channels: vec![Channel { kernel, factor: 1.0, train: &self.points, histogram: x }],
             dual: self.solution.dual.clone(),
             bias: self.solution.bias,
             train_scores: self.scores.clone(),
@@ -128,7 +127,13 @@ impl Plane {
     /// The expansion of the score at `x`; none without a root.
     fn expand(&self, x: [f32; 2]) -> Option<Finding> {
         let decision = self.decision(&x);
-        let found = decision.decompose(Decomposition::Taylor, Roots::Nearest, usize::MAX, BiasMode::Spread).ok()?;
+        let found = decision
+            .decompose(&Explaining {
+                decomposition: Decomposition::Taylor,
+                candidates: usize::MAX,
+                ..Explaining::default()
+            })
+            .ok()?;
         let root: [f64; 2] = found.root?.concat().try_into().ok()?;
         let point = x.map(f64::from);
         let gradient: [f64; 2] = decision.gradient(&point).try_into().ok()?;

@@ -14,6 +14,25 @@ use serde::Serialize;
 
 use super::atomic::{AtomicFile, WriteError};
 
+/// Maps the file at `path` into memory, to read it.
+///
+/// If another program cuts the file short while the map is in use, the system ends the process (SIGBUS).
+///
+/// # Errors
+/// Those of opening the file; a folder is one.
+pub fn map(path: &Path) -> std::io::Result<memmap2::Mmap> {
+    let file = std::fs::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    // SAFETY: the map is read-only. Changing the file meanwhile would be another program's fault; our own writers replace files, they
+    // never change them.
+    #[expect(unsafe_code, reason = "a memory map is only as safe as the file below it")]
+    unsafe {
+        memmap2::Mmap::map(&file)
+    }
+}
+
 /// A tensor's numbers.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]

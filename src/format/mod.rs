@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod container;
+pub mod json;
 pub mod names;
 pub mod npy;
 pub mod path_text;

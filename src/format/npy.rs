@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, ArrayView2};
-use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
+use ndarray_npy::{ReadNpyExt, WritableElement, WriteNpyExt};
 
 use super::atomic::{AtomicFile, WriteError};
 
@@ -33,12 +33,23 @@ pub struct NpyError {
 /// # Errors
 /// Those of [`AtomicFile`].
 pub fn write(path: &Path, map: ArrayView2<'_, f64>, dtype: Dtype) -> Result<(), WriteError> {
+    match dtype {
+        Dtype::F64 => write_array(path, &map),
+        Dtype::F32 => write_array(path, &map.mapv(|value| value as f32)),
+    }
+}
+
+/// Writes a matrix of any number type to `path`, whole or not at all.
+///
+/// # Errors
+/// Those of [`AtomicFile`].
+pub fn write_array<S>(path: &Path, array: &ArrayBase<S, Ix2>) -> Result<(), WriteError>
+where
+    S: Data,
+    S::Elem: WritableElement,
+{
     let mut file = AtomicFile::create(path)?;
-    let written = match dtype {
-        Dtype::F64 => map.write_npy(&mut file),
-        Dtype::F32 => map.mapv(|value| value as f32).write_npy(&mut file),
-    };
-    written.map_err(|error| WriteError::io(path)(std::io::Error::other(error)))?;
+    array.write_npy(&mut file).map_err(|error| WriteError::io(path)(std::io::Error::other(error)))?;
     file.flush().map_err(WriteError::io(path))?;
     file.commit()
 }

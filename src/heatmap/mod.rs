@@ -15,6 +15,15 @@ pub use palette::Palette;
 pub use panel::{Panel, render};
 pub use scale::{Scale, ScaleError};
 
+/// Colours of drawings, and what their ends stand for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Looks {
+    /// The colours.
+    pub palette: Palette,
+    /// The relevance that gets the last colour.
+    pub scale: Scale,
+}
+
 /// Why a map can't be drawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

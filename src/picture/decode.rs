@@ -30,7 +30,8 @@ impl Picture {
     ///
     /// # Errors
     /// [`PictureError`], naming the file and the cause.
-    pub fn open(path: &Path, options: &DecodeOptions) -> Result<Self, PictureError> {
+    pub fn open(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Self, PictureError> {
+        let path = path.as_ref();
         let io = |source| PictureError::Io { path: path.to_path_buf(), source };
         let size = std::fs::metadata(path).map_err(io)?.len();
         // No format packs a pixel below a bit on average in practice; a file this size can't be a picture of ours.
@@ -268,7 +269,7 @@ mod tests {
     #[test]
     fn hostile_pictures_are_read_or_refused_by_name() {
         let Some(folder) = hostile() else { return };
-        let open = |name: &str| Picture::open(&folder.join(name), &DecodeOptions::default());
+        let open = |name: &str| Picture::open(folder.join(name), &DecodeOptions::default());
         for (name, cause) in [
             ("truncated.jpg", "ends before the picture does"),
             ("empty.jpg", "is empty"),

@@ -127,7 +127,7 @@ fn out_of_fold_scores_are_those_of_a_training_on_the_rest() {
         assert!(training.support_pictures.iter().any(|picture| picture.is_mirrored()));
         assert!(training.support_pictures.iter().all(|picture| known.contains(picture.id())));
         let (model, _) = train(&settings, &TrainingData { split: rest, validation: None }, &Silent).unwrap();
-        let expected = evaluate::scores(&model, &own, &Default::default(), &Silent);
+        let expected = evaluate::scores(&model, &own, &Silent);
         let places = (0..found.fold.len()).filter(|&i| found.fold[i] == number);
         for (place, expected) in places.zip(expected) {
             assert_eq!(found.scores[place], expected);

@@ -9,7 +9,7 @@ use bowsight::format::container::{Container, Values};
 use super::setting::*;
 
 fn container(path: &Path) -> Container {
-    model_file::to_container(&model_file::load(path).unwrap()).unwrap()
+    model_file::to_container(&model_file::load(path).unwrap())
 }
 
 fn bytes(container: &Container) -> Vec<u8> {

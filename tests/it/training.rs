@@ -5,10 +5,11 @@ use std::path::Path;
 use bowsight::bow::BagOfWords;
 use bowsight::bow::config::{Configuration, Cost};
 use bowsight::bow::model_file;
+use bowsight::bow::score::KernelMachine;
 use bowsight::bow::train::{TrainError, TrainingData, train};
 use bowsight::bow::words::codebook::Codebook;
 use bowsight::dataset::Dataset;
-use bowsight::model::Model;
+use bowsight::model::{Keep, Model};
 use bowsight::picture::Picture;
 use bowsight::progress::Silent;
 use libsvm_rs::predict::predict_values;
@@ -27,6 +28,10 @@ fn small() -> Configuration {
     channel.pooling.cells = "1x1".parse().unwrap();
     configuration.svm.c = Cost::Fixed(10.0);
     configuration
+}
+
+fn machine(model: &BagOfWords) -> &KernelMachine {
+    model.kernel_machine().unwrap()
 }
 
 fn split(name: &str) -> Dataset {
@@ -71,10 +76,13 @@ fn learnt_weights_and_twins_do_not_depend_on_threads() {
         }
         assert!(files[0] == files[1], "{weights}: the model depends on threads");
         let model = model_file::from_bytes(&files[0]).unwrap();
-        let beta = [0, 1].map(|u| model.channels[u].beta);
+        let beta = {
+            let betas = model.classifier.betas();
+            [betas[0], betas[1]]
+        };
         assert!(beta[0] != beta[1] && (beta[0] + beta[1] - 1.0).abs() < 1e-12, "{weights}: {beta:?}");
         // A file whose weights don't sum to 1 is none.
-        let mut container = model_file::to_container(&model).unwrap();
+        let mut container = model_file::to_container(&model);
         let tensor = container.tensors.get_mut("channels.1.beta").unwrap();
         tensor.values = bowsight::format::container::Values::F64(vec![beta[0]]);
         let mut bytes = Vec::new();
@@ -89,7 +97,7 @@ fn a_model_loads_back_as_it_was() {
     for path in [model(), fisher_model(), linear_model()] {
         let loaded = model_file::load(path).unwrap();
         let mut bytes = Vec::new();
-        model_file::to_container(&loaded).unwrap().write_to(&mut bytes).unwrap();
+        model_file::to_container(&loaded).write_to(&mut bytes).unwrap();
         assert!(bytes == std::fs::read(path).unwrap(), "the bytes differ");
     }
 }
@@ -100,7 +108,7 @@ fn linear_models_that_contradict_themselves_are_refused() {
     use bowsight::format::container::Values;
     let loaded = model_file::load(linear_model()).unwrap();
     let refused = |tensor: &str, values: &[f64]| {
-        let mut container = model_file::to_container(&loaded).unwrap();
+        let mut container = model_file::to_container(&loaded);
         let changed = container.tensors.get_mut(&format!("channels.0.{tensor}")).unwrap();
         changed.shape = vec![values.len()];
         changed.values = Values::F64(values.to_vec());
@@ -114,7 +122,7 @@ fn linear_models_that_contradict_themselves_are_refused() {
     assert!(refused("map_interval", &[f64::INFINITY]).contains("map_interval"));
     assert!(refused("weights", &[0.5; 7]).contains("weights"));
     let kernel_machine = model_file::load(model()).unwrap();
-    let mut container = model_file::to_container(&kernel_machine).unwrap();
+    let mut container = model_file::to_container(&kernel_machine);
     let config = container.metadata.get_mut("config").unwrap();
     *config = config.replace("\"solver\":\"smo\"", "\"solver\":\"linear\"");
     let mut bytes = Vec::new();
@@ -170,7 +178,7 @@ fn words_know_where_examples_lie() {
         for (number, example) in places.iter().enumerate() {
             let id = &model.training.pictures[example.picture as usize];
             let entry = data.split.pictures.iter().find(|entry| entry.id == *id).unwrap();
-            let picture = Picture::open(&data.split.file(entry), &Default::default()).unwrap();
+            let picture = Picture::open(data.split.file(entry), &Default::default()).unwrap();
             let features = encoder.features(&picture, false);
             let encoded = encoder.encode(&features, features.grid.region());
             let mut here = encoder.supports(&features, &encoded).zip(&features.assignment.words);
@@ -182,24 +190,24 @@ fn words_know_where_examples_lie() {
     }
     assert!(seen > 40, "only {seen} examples");
     let mut bytes = Vec::new();
-    model_file::to_container(&model).unwrap().write_to(&mut bytes).unwrap();
+    model_file::to_container(&model).write_to(&mut bytes).unwrap();
     assert_eq!(model_file::from_bytes(&bytes).unwrap().channels[0].examples, model.channels[0].examples);
 }
 
 /// The stored training scores are those that the model gives to its training pictures.
 #[test]
 fn stored_scores_are_the_models_own() {
-    use bowsight::model::Model;
+    use bowsight::model::{Keep, Model};
     let data = split("trainval");
     let models = [model(), fisher_model()].map(|path| model_file::load(path).unwrap());
     let rows = |model: &BagOfWords| model.training.support_pictures.clone().into_iter().enumerate().take(6);
     for (model, (row, support)) in models.iter().flat_map(|model| rows(model).map(move |row| (model, row))) {
         let id = support.id();
         let entry = data.pictures.iter().find(|entry| entry.id == id).unwrap();
-        let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
-        let seen = model.forward(&picture, false).unwrap();
+        let picture = bowsight::picture::Picture::open(data.file(entry), &Default::default()).unwrap();
+        let seen = model.forward(&picture, Keep::Nothing).unwrap();
         for (category, score) in seen.scores().iter().enumerate() {
-            let stored = model.train_scores[(category, row)];
+            let stored = machine(model).train_scores[(category, row)];
             // The Gram matrix is stored in f32.
             assert!((score - stored).abs() < 1e-4 * score.abs().max(1.0), "{id}: {score}, stored {stored}");
         }
@@ -216,13 +224,13 @@ fn another_solver_finds_the_same_scores() {
         let settings = configuration.check().unwrap();
         let data = split("trainval");
         let (model, _) = train(&settings, &TrainingData { split: data.clone(), validation: None }, &Silent).unwrap();
-        let channel = &model.channels[0];
+        let (encoder, channel) = (&model.channels[0].encoder, &machine(&model).channels[0]);
         let histograms: Vec<Vec<f32>> = data
             .pictures
             .iter()
             .map(|entry| {
-                let picture = bowsight::picture::Picture::open(&data.file(entry), &Default::default()).unwrap();
-                channel.encoder.histogram(&picture)
+                let picture = bowsight::picture::Picture::open(data.file(entry), &Default::default()).unwrap();
+                encoder.histogram(&picture)
             })
             .collect();
         let gram = |i: usize, j: usize| {
@@ -250,8 +258,8 @@ fn another_solver_finds_the_same_scores() {
             for (i, histogram) in histograms.iter().enumerate() {
                 let mut value = [0.0];
                 predict_values(&other, &nodes(i), &mut value);
-                let own: f64 = model.bias[category]
-                    + model
+                let own: f64 = machine(&model).bias[category]
+                    + machine(&model)
                         .dual
                         .row(category)
                         .iter()
@@ -280,7 +288,7 @@ fn difficult_pictures_are_left_out_of_their_category_only() {
     let mut seen = 0;
     for (row, support) in model.training.support_pictures.iter().enumerate() {
         if data.pictures.iter().take(4).any(|entry| entry.id == support.id()) {
-            assert_eq!((model.dual[(0, row)], model.labels[(0, row)]), (0.0, 0));
+            assert_eq!((machine(&model).dual[(0, row)], machine(&model).labels[(0, row)]), (0.0, 0));
             seen += 1;
         }
     }
@@ -293,7 +301,7 @@ fn difficult_pictures_are_left_out_of_their_category_only() {
 #[test]
 fn mirror_twins_are_training_pictures_of_their_own() {
     use bowsight::bow::config::Twins;
-    use bowsight::model::Model;
+    use bowsight::model::{Keep, Model};
     let mut configuration = small();
     configuration.picture.twins = Twins::Train;
     let data = TrainingData { split: split("trainval"), validation: Some((split("train"), split("val"))) };
@@ -311,17 +319,17 @@ fn mirror_twins_are_training_pictures_of_their_own() {
         support.iter().any(|picture| picture.is_mirrored()) && support.iter().any(|picture| !picture.is_mirrored())
     );
     let mut bytes = Vec::new();
-    model_file::to_container(&model).unwrap().write_to(&mut bytes).unwrap();
+    model_file::to_container(&model).write_to(&mut bytes).unwrap();
     assert_eq!(model_file::from_bytes(&bytes).unwrap().training, model.training);
     for (row, picture) in support.iter().enumerate() {
         let entry = data.split.pictures.iter().find(|entry| entry.id == picture.id()).unwrap();
-        let own = bowsight::picture::Picture::open(&data.split.file(entry), &Default::default()).unwrap();
+        let own = bowsight::picture::Picture::open(data.split.file(entry), &Default::default()).unwrap();
         let image = if picture.is_mirrored() { own.mirrored() } else { own };
         let histogram = model.channels[0].encoder.histogram(&image);
-        assert_eq!(model.channels[0].histograms().row(row).to_vec(), histogram, "{picture}");
-        assert_eq!(model.labels.column(row).to_vec(), entry.labels);
-        let seen = model.forward(&image, false).unwrap();
-        assert!((seen.scores()[0] - model.train_scores[(0, row)]).abs() < 1e-4, "{picture}");
+        assert_eq!(machine(&model).channels[0].histograms().row(row).to_vec(), histogram, "{picture}");
+        assert_eq!(machine(&model).labels.column(row).to_vec(), entry.labels);
+        let seen = model.forward(&image, Keep::Nothing).unwrap();
+        assert!((seen.scores()[0] - machine(&model).train_scores[(0, row)]).abs() < 1e-4, "{picture}");
     }
     // The words are learnt from the pictures as they are.
     let (without, _) = train(&small().check().unwrap(), &data, &Silent).unwrap();
@@ -354,14 +362,15 @@ fn linear_classifiers_are_kernel_machines_of_their_features() {
             train(&configuration.check().unwrap(), &data, &Silent).unwrap().0
         };
         let (machine, linear) = (fitted(Solver::Smo), fitted(Solver::Linear));
-        assert!(machine.has_support() && !linear.has_support());
+        assert!(machine.kernel_machine().is_some() && linear.kernel_machine().is_none());
         for (a, b) in machine.training.solvers.iter().zip(&linear.training.solvers) {
             assert!(b.report.converged);
             assert!((a.report.objective / b.report.objective - 1.0).abs() < allowed, "{kernel}: {a:?} {b:?}");
         }
         for entry in &split("val").pictures {
-            let picture = Picture::open(&split("val").file(entry), &Default::default()).unwrap();
-            let (a, b) = (machine.forward(&picture, false).unwrap(), linear.forward(&picture, false).unwrap());
+            let picture = Picture::open(split("val").file(entry), &Default::default()).unwrap();
+            let (a, b) =
+                (machine.forward(&picture, Keep::Nothing).unwrap(), linear.forward(&picture, Keep::Nothing).unwrap());
             for (a, b) in a.scores().iter().zip(b.scores()) {
                 assert!((a - b).abs() < allowed, "{kernel}: {a} and {b}");
             }
@@ -383,7 +392,7 @@ fn validation_scores_as_the_model_will() {
         let data = TrainingData { split: split("train"), validation: Some((split("train"), split("val"))) };
         let (model, _) = train(&configuration.check().unwrap(), &data, &Silent).unwrap();
         let validated = model.training.validation.clone().unwrap().average_precision;
-        let scores = bowsight::evaluate::scores(&model, &split("val"), &Default::default(), &Silent);
+        let scores = bowsight::evaluate::scores(&model, &split("val"), &Silent);
         let scored = bowsight::evaluate::precisions(&split("val"), &scores);
         for (validated, scored) in validated.iter().zip(scored) {
             assert!((validated.unwrap() - scored.unwrap().voc2010).abs() < 1e-9, "{solver}, {twins}");
@@ -403,15 +412,15 @@ fn scores_of_many_pictures_are_those_of_each() {
         let data = TrainingData { split: split("train"), validation: None };
         let (model, _) = train(&configuration.check().unwrap(), &data, &Silent).unwrap();
         let val = split("val");
-        let together = bowsight::evaluate::scores(&model, &val, &Default::default(), &Silent);
+        let together = bowsight::evaluate::scores(&model, &val, &Silent);
         for (entry, scores) in val.pictures.iter().zip(&together) {
             let scores = scores.as_ref().unwrap();
-            let picture = Picture::open(&val.file(entry), &Default::default()).unwrap();
-            for (found, expected) in scores.iter().zip(model.forward(&picture, false).unwrap().scores()) {
+            let picture = Picture::open(val.file(entry), &Default::default()).unwrap();
+            for (found, expected) in scores.iter().zip(model.forward(&picture, Keep::Nothing).unwrap().scores()) {
                 assert!((found - expected).abs() < 1e-4, "{twins}: {found} instead of {expected}");
             }
-            let alone = model.scores(&mut std::iter::once(picture), &mut Default::default());
-            assert_eq!(scores, alone[0].as_ref().unwrap(), "{twins}");
+            let alone = model.scores(&mut std::iter::once(picture));
+            assert_eq!(scores, alone.scores[0].as_ref().unwrap(), "{twins}");
         }
         assert_eq!(together, bowsight::bow::train::scores(&model, &val, None, &Silent));
     }
@@ -428,7 +437,7 @@ fn scores_of_many_histograms_are_wrong_by_no_more_than_said() {
         configuration.channel[0].kernel.kind = kind;
         let data = TrainingData { split: split("train"), validation: None };
         let (model, _) = train(&configuration.check().unwrap(), &data, &Silent).unwrap();
-        let channel = &model.channels[0];
+        let channel = &machine(&model).channels[0];
         let rows = channel.histograms();
         let pictures: Vec<Vec<f32>> = (0..70)
             .map(|_| (0..rows.ncols()).map(|_| (random.random::<f32>() - 0.4).max(0.0).powi(3)).collect())
@@ -436,13 +445,13 @@ fn scores_of_many_histograms_are_wrong_by_no_more_than_said() {
         let looks: Vec<Vec<&[f32]>> = pictures.iter().map(|picture| vec![picture.as_slice()]).collect();
         let largest = pictures.iter().flatten().chain(rows).fold(0.0f32, |largest, &value| largest.max(value));
         let in_f32 = matches!(kind, KernelKind::Hik | KernelKind::Chi2);
-        for ((scores, look), picture) in model.scores_of_many(&looks).iter().zip(&looks).zip(&pictures) {
-            assert_eq!(*scores, model.scores_of_many(std::slice::from_ref(look))[0], "{kind}");
-            let expected = model.scores_of([picture.as_slice()]);
+        for ((scores, look), picture) in model.classifier.scores_of_many(&looks).iter().zip(&looks).zip(&pictures) {
+            assert_eq!(*scores, model.classifier.scores_of_many(std::slice::from_ref(look))[0], "{kind}");
+            let expected = model.classifier.scores(vec![picture.as_slice()]);
             if !in_f32 {
                 assert_eq!(*scores, expected, "{kind}");
             }
-            for ((found, expected), dual) in scores.iter().zip(expected).zip(model.dual.rows()) {
+            for ((found, expected), dual) in scores.iter().zip(expected).zip(machine(&model).dual.rows()) {
                 let mut bound = 1e-13;
                 for (row, a) in rows.rows().into_iter().zip(dual) {
                     let sum = channel.kernel.terms().sum(row.as_slice().unwrap(), picture);

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bow::score::{Decomposition, Roots};
-use crate::explanation::BiasMode;
-use crate::heatmap::{Palette, Scale};
+use crate::bow::score::{BiasMode, Decomposition, Explaining, Roots};
+use crate::heatmap::{Looks, Palette, Scale};
+use crate::model::Presentation;
 use crate::picture::tiles::Tiles;
 
 /// Tiles or none, as text: `"102/34"`, `""`.
@@ -22,7 +22,7 @@ mod tiles_text {
     }
 }
 
-/// Explanation.
+/// Explanation: the method, and how its results are presented.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainConfig {
@@ -35,7 +35,7 @@ pub struct ExplainConfig {
     pub decomposition: Decomposition,
     /// Which root a Taylor expansion is made about.
     pub roots: Roots,
-    /// Training pictures that a root is looked for towards, at most.
+    /// Maximum number of training pictures to search toward for a root.
     pub candidates: usize,
     /// What the colours' ends stand for.
     pub scale: Scale,
@@ -43,16 +43,29 @@ pub struct ExplainConfig {
     pub palette: Palette,
 }
 
+impl ExplainConfig {
+    /// The method.
+    pub fn method(&self) -> Explaining {
+        let Self { bias, decomposition, roots, candidates, .. } = *self;
+        Explaining { bias, decomposition, roots, candidates }
+    }
+
+    /// The same presentation of another method.
+    pub fn with_method(self, method: Explaining) -> Self {
+        let Explaining { bias, decomposition, roots, candidates } = method;
+        Self { bias, decomposition, roots, candidates, ..self }
+    }
+
+    /// The presentation.
+    pub fn presentation(&self) -> Presentation {
+        Presentation { tiles: self.tiles, looks: Looks { palette: self.palette, scale: self.scale } }
+    }
+}
+
 impl Default for ExplainConfig {
     fn default() -> Self {
-        Self {
-            bias: BiasMode::Spread,
-            tiles: None,
-            decomposition: Decomposition::Auto,
-            roots: Roots::Nearest,
-            candidates: 40,
-            scale: Scale::Picture,
-            palette: Palette::Jet,
-        }
+        let Explaining { bias, decomposition, roots, candidates } = Explaining::default();
+        let (scale, palette) = (Scale::Picture, Palette::Jet);
+        Self { bias, tiles: None, decomposition, roots, candidates, scale, palette }
     }
 }

@@ -16,6 +16,7 @@ use super::score::feature_map::MOST_ORDER;
 use super::score::kernel::KernelKind;
 pub use super::train::settings::{ChannelWeights, ClassWeight, CombinationConfig, Cost, CostError, Solver, SvmConfig};
 pub use super::words::{MappingConfig, PoolingConfig, VocabularyConfig};
+use crate::picture::DecodeOptions;
 use crate::settings::{Checked, ConfigError, Faults};
 pub use channel::ChannelConfig;
 pub use explain::ExplainConfig;
@@ -66,6 +67,11 @@ impl std::ops::Deref for Settings {
 }
 
 impl Settings {
+    /// How files become pictures.
+    pub fn reading(&self) -> DecodeOptions {
+        DecodeOptions { max_side: self.picture.max_side, ..DecodeOptions::default() }
+    }
+
     /// The settings with another way to explain, checked again.
     ///
     /// # Errors

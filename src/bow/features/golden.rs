@@ -17,7 +17,7 @@ pub fn read() -> Golden {
     let text = std::fs::read_to_string(root.join("tests/golden/descriptors.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let [x, y, width, height]: [usize; 4] = serde_json::from_value(json["crop"].clone()).unwrap();
-    let picture = Picture::open(&root.join("data/chelsea.png"), &Default::default()).unwrap();
+    let picture = Picture::open(root.join("data/chelsea.png"), &Default::default()).unwrap();
     let (sizes, step) = (&json["sizes"], &json["step"]);
     let sizes: Vec<usize> = serde_json::from_value(sizes.clone()).unwrap();
     let step = serde_json::from_value(step.clone()).unwrap();

@@ -1,6 +1,5 @@
 //! The model on disk: a safetensors container that is checked whole before anything of it is used.
 
-use std::fs::File;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -10,57 +9,98 @@ use super::error::{ModelFileError, mismatch};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{Configuration, Settings, Solver};
 use crate::bow::score::feature_map::{FeatureMap, Weights};
+use crate::bow::score::kernel::Kernel;
+use crate::bow::score::{Classifier, KernelChannel, KernelMachine, LinearChannel, LinearMachine};
 use crate::bow::words::examples::{EXAMPLES, PATCH, WordExamples};
 use crate::bow::{BagOfWords, FittedChannel, TrainingRecord};
 use crate::format::atomic::WriteError;
-use crate::format::container::{Container, Reader, Values};
+use crate::format::container::{self, Container, Reader, Values};
 
 /// Format name in the metadata.
 pub const FORMAT: &str = "bowsight-model";
 /// Format version in the metadata.
 pub const VERSION: &str = "1";
 
-/// The model as a container.
-pub fn to_container(model: &BagOfWords) -> Result<Container, serde_json::Error> {
+/// Writes the model into a container.
+pub fn to_container(model: &BagOfWords) -> Container {
     let mut container = Container::default();
-    let metadata = &mut container.metadata;
-    metadata.insert("format".to_string(), FORMAT.to_string());
-    metadata.insert("version".to_string(), VERSION.to_string());
-    metadata.insert("config".to_string(), serde_json::to_string(&model.settings)?);
-    metadata.insert("training".to_string(), serde_json::to_string(&model.training)?);
+    let json = |value: serde_json::Result<String>| value.expect("own types serialize");
+    for (key, value) in [
+        ("format", FORMAT.to_string()),
+        ("version", VERSION.to_string()),
+        ("config", json(serde_json::to_string(&model.settings))),
+        ("training", json(serde_json::to_string(&model.training))),
+    ] {
+        container.metadata.insert(key.to_string(), value);
+    }
     for (u, channel) in model.channels.iter().enumerate() {
-        let name = |tensor: &str| format!("channels.{u}.{tensor}");
         codebook::insert(&mut container, u, &channel.encoder.codebook, &channel.encoder.config);
-        let histograms = channel.histograms().iter().copied().collect();
-        container.insert(name("histograms"), channel.histograms().shape(), Values::F32(histograms));
-        if channel.encoder.config.kernel.kind.has_width() {
-            container.insert(name("kernel_width"), &[1], Values::F64(vec![channel.kernel_width]));
-        }
-        container.insert(name("kernel_scale"), &[1], Values::F64(vec![channel.kernel_scale]));
-        container.insert(name("beta"), &[1], Values::F64(vec![channel.beta]));
-        if let Some(weights) = &channel.weights {
-            let map = weights.map();
-            let shape = [weights.values().nrows(), map.width(), weights.dimensions()];
-            container.insert(name("weights"), &shape, Values::F64(weights.values().iter().copied().collect()));
-            container.insert(name("map_power"), &[1], Values::F64(vec![map.power()]));
-            container.insert(name("map_interval"), &[1], Values::F64(vec![map.interval()]));
-            container.insert(name("map_amplitudes"), &[map.amplitudes().len()], Values::F64(map.amplitudes().to_vec()));
-        }
         if let Some(examples) = &channel.examples {
-            let shape = [examples.places.len(), EXAMPLES, 5];
-            container.insert(name("word_examples"), &shape, Values::I32(examples.to_numbers()));
-            if let Some(patches) = &examples.patches {
-                let shape = [examples.places.len(), EXAMPLES, PATCH, PATCH, 3];
-                container.insert(name("word_patches"), &shape, Values::U8(padded(patches)));
-            }
+            insert_examples(&mut container, u, examples);
         }
     }
+    match &model.classifier {
+        Classifier::Kernel(machine) => insert_kernel_machine(&mut container, machine),
+        Classifier::Linear(machine) => insert_linear_machine(&mut container, machine),
+    }
+    container
+}
+
+fn insert_examples(container: &mut Container, u: usize, examples: &WordExamples) {
+    let shape = [examples.places.len(), EXAMPLES, 5];
+    container.insert(tensor(u, "word_examples"), &shape, Values::I32(examples.to_numbers()));
+    if let Some(patches) = &examples.patches {
+        let shape = [examples.places.len(), EXAMPLES, PATCH, PATCH, 3];
+        container.insert(tensor(u, "word_patches"), &shape, Values::U8(padded(patches)));
+    }
+}
+
+fn insert_scale(container: &mut Container, u: usize, scale: f64, beta: f64) {
+    container.insert(tensor(u, "kernel_scale"), &[1], Values::F64(vec![scale]));
+    container.insert(tensor(u, "beta"), &[1], Values::F64(vec![beta]));
+}
+
+fn insert_kernel_machine(container: &mut Container, machine: &KernelMachine) {
+    for (u, channel) in machine.channels.iter().enumerate() {
+        let histograms = channel.histograms().iter().copied().collect();
+        container.insert(tensor(u, "histograms"), channel.histograms().shape(), Values::F32(histograms));
+        if let Kernel::Product { width, .. } = channel.kernel {
+            container.insert(tensor(u, "kernel_width"), &[1], Values::F64(vec![width]));
+        }
+        insert_scale(container, u, channel.scale, channel.beta);
+    }
+    insert_coefficients(container, &machine.dual, &machine.train_scores, &machine.labels);
+    container.insert("bias", &[machine.bias.len()], Values::F64(machine.bias.clone()));
+}
+
+/// A linear machine keeps no training pictures: their tensors are there, and empty.
+fn insert_linear_machine(container: &mut Container, machine: &LinearMachine) {
+    for (u, channel) in machine.channels.iter().enumerate() {
+        let (weights, map) = (&channel.weights, channel.weights.map());
+        container.insert(tensor(u, "histograms"), &[0, weights.dimensions()], Values::F32(Vec::new()));
+        insert_scale(container, u, channel.scale, channel.beta);
+        let shape = [weights.values().nrows(), map.width(), weights.dimensions()];
+        container.insert(tensor(u, "weights"), &shape, Values::F64(weights.values().iter().copied().collect()));
+        container.insert(tensor(u, "map_power"), &[1], Values::F64(vec![map.power()]));
+        container.insert(tensor(u, "map_interval"), &[1], Values::F64(vec![map.interval()]));
+        let amplitudes = map.amplitudes().to_vec();
+        container.insert(tensor(u, "map_amplitudes"), &[amplitudes.len()], Values::F64(amplitudes));
+    }
+    let nothing = Array2::zeros((machine.bias.len(), 0));
+    insert_coefficients(container, &nothing, &nothing, &Array2::zeros((machine.bias.len(), 0)));
+    container.insert("bias", &[machine.bias.len()], Values::F64(machine.bias.clone()));
+}
+
+fn insert_coefficients(container: &mut Container, dual: &Array2<f64>, scores: &Array2<f64>, labels: &Array2<i8>) {
     let flat = |array: &Array2<f64>| Values::F64(array.iter().copied().collect());
-    container.insert("dual", model.dual.shape(), flat(&model.dual));
-    container.insert("bias", &[model.bias.len()], Values::F64(model.bias.clone()));
-    container.insert("train_scores", model.train_scores.shape(), flat(&model.train_scores));
-    container.insert("labels", model.labels.shape(), Values::I8(model.labels.iter().copied().collect()));
-    Ok(container)
+    container.insert("dual", dual.shape(), flat(dual));
+    container.insert("train_scores", scores.shape(), flat(scores));
+    container.insert("labels", labels.shape(), Values::I8(labels.iter().copied().collect()));
+}
+
+/// The name of a channel's tensor.
+fn tensor(u: usize, name: &str) -> String {
+    format!("channels.{u}.{name}")
 }
 
 /// The patches of every word, black where there are fewer than [`EXAMPLES`].
@@ -79,8 +119,7 @@ fn padded(patches: &[Vec<Vec<u8>>]) -> Vec<u8> {
 /// # Errors
 /// Those of writing a file.
 pub fn save(model: &BagOfWords, path: &Path) -> Result<(), WriteError> {
-    let container = to_container(model).map_err(|error| WriteError::io(path)(error.into()))?;
-    container.write(path)
+    to_container(model).write(path)
 }
 
 /// Loads the model at `path` through a memory map.
@@ -91,15 +130,7 @@ pub fn save(model: &BagOfWords, path: &Path) -> Result<(), WriteError> {
 /// # Errors
 /// [`ModelFileError`] for anything that is not a whole, consistent model of this version with finite numbers.
 pub fn load(path: &Path) -> Result<BagOfWords, ModelFileError> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).into());
-    }
-    // SAFETY: the map is read-only and lives no longer than this function, which copies what it keeps. Our own writers
-    // replace files and never change them; what another program may do meanwhile is said above.
-    #[expect(unsafe_code, reason = "mapping a file is unsafe, as others might change it")]
-    let map = unsafe { memmap2::Mmap::map(&file)? };
-    from_bytes(&map)
+    from_bytes(&container::map(path)?)
 }
 
 /// Reads and checks a model.
@@ -121,7 +152,28 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
     let settings = config.check()?;
     let training: TrainingRecord = serde_json::from_str(reader.metadata("training")?)
         .map_err(|source| ModelFileError::Metadata { key: "training", source })?;
-    let (categories, pictures) = (training.categories.len(), training.support_pictures.len());
+    check_record(&training)?;
+    // The coefficients come first: what they contradict is the record, not a channel.
+    let coefficients = Coefficients::read(&reader, &training)?;
+    let mut channels = Vec::with_capacity(settings.channel.len());
+    for (u, config) in settings.channel.iter().enumerate() {
+        let encoder = Encoder::new(config.clone(), codebook::read(&reader, u, config)?);
+        let examples = read_examples(&reader, u, config.vocabulary.words, training.pictures.len())?;
+        channels.push(FittedChannel { encoder, examples });
+    }
+    let classifier = match settings.svm.solver {
+        Solver::Smo => Classifier::Kernel(read_kernel_machine(&reader, &settings, coefficients)?),
+        Solver::Linear => Classifier::Linear(read_linear_machine(&reader, &settings, coefficients)?),
+    };
+    let total: f64 = classifier.betas().iter().sum();
+    if (total - 1.0).abs() > 1e-9 {
+        return Err(mismatch("sum of the channels' \"beta\"", 1, total));
+    }
+    Ok(BagOfWords::new(settings, training, channels, classifier))
+}
+
+fn check_record(training: &TrainingRecord) -> Result<(), ModelFileError> {
+    let categories = training.categories.len();
     if categories == 0 {
         return Err(mismatch("number of categories", "at least 1", 0));
     }
@@ -132,51 +184,83 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
     if training.solvers.len() != categories {
         return Err(mismatch("number of solver records", categories, training.solvers.len()));
     }
-    let matrix = |name: &str| -> Result<Array2<f64>, ModelFileError> {
-        let values = reader.finite_f64s(name, &[categories, pictures])?;
-        Array2::from_shape_vec((categories, pictures), values).map_err(|error| mismatch(name, "a matrix", error))
-    };
-    let dual = matrix("dual")?;
-    let train_scores = matrix("train_scores")?;
-    let bias = reader.finite_f64s("bias", &[categories])?;
-    let labels = Array2::from_shape_vec((categories, pictures), reader.i8s("labels", &[categories, pictures])?)
-        .map_err(|error| mismatch("labels", "a matrix", error))?;
-    check_dual(&training, &dual, &labels)?;
-    if settings.svm.solver == Solver::Linear && pictures > 0 {
-        return Err(mismatch("number of support pictures of linear classifiers", 0, pictures));
+    Ok(())
+}
+
+/// What every model file has, whatever the machine.
+struct Coefficients {
+    dual: Array2<f64>,
+    train_scores: Array2<f64>,
+    bias: Vec<f64>,
+    labels: Array2<i8>,
+}
+
+impl Coefficients {
+    fn read(reader: &Reader<'_>, training: &TrainingRecord) -> Result<Self, ModelFileError> {
+        let (categories, pictures) = (training.categories.len(), training.support_pictures.len());
+        let matrix = |name: &str| -> Result<Array2<f64>, ModelFileError> {
+            let values = reader.finite_f64s(name, &[categories, pictures])?;
+            Array2::from_shape_vec((categories, pictures), values).map_err(|error| mismatch(name, "a matrix", error))
+        };
+        let (dual, train_scores) = (matrix("dual")?, matrix("train_scores")?);
+        let bias = reader.finite_f64s("bias", &[categories])?;
+        let labels = Array2::from_shape_vec((categories, pictures), reader.i8s("labels", &[categories, pictures])?)
+            .map_err(|error| mismatch("labels", "a matrix", error))?;
+        check_dual(training, &dual, &labels)?;
+        Ok(Self { dual, train_scores, bias, labels })
     }
+}
+
+fn read_kernel_machine(
+    reader: &Reader<'_>,
+    settings: &Settings,
+    coefficients: Coefficients,
+) -> Result<KernelMachine, ModelFileError> {
+    let Coefficients { dual, train_scores, bias, labels } = coefficients;
     let mut channels = Vec::with_capacity(settings.channel.len());
     for (u, config) in settings.channel.iter().enumerate() {
-        let name = |tensor: &str| format!("channels.{u}.{tensor}");
-        let codebook = codebook::read(&reader, u, config)?;
-        let shape = (pictures, config.dimensions());
-        let histograms = reader.finite_f32s(&name("histograms"), &[shape.0, shape.1])?;
+        let shape = (dual.ncols(), config.dimensions());
+        let histograms = reader.finite_f32s(&tensor(u, "histograms"), &[shape.0, shape.1])?;
         let histograms = Array2::from_shape_vec(shape, histograms)
-            .map_err(|error| mismatch(name("histograms"), "a matrix", error))?;
-        let positive = |tensor: &str| -> Result<f64, ModelFileError> {
-            let value = reader.finite_f64s(&name(tensor), &[1])?[0];
-            if value > 0.0 { Ok(value) } else { Err(mismatch(name(tensor), "positive", value)) }
-        };
-        let kernel_width = if config.kernel.kind.has_width() { positive("kernel_width")? } else { 1.0 };
-        let kernel_scale = positive("kernel_scale")?;
-        let beta = reader.finite_f64s(&name("beta"), &[1])?[0];
-        if !(0.0..=1.0).contains(&beta) {
-            return Err(mismatch(name("beta"), "between 0 and 1", beta));
-        }
-        let encoder = Encoder::new(config.clone(), codebook);
-        let examples = read_examples(&reader, u, config.vocabulary.words, training.pictures.len())?;
-        let channel = FittedChannel::new(encoder, histograms, kernel_width, kernel_scale, beta);
-        let weights = match settings.svm.solver {
-            Solver::Smo => None,
-            Solver::Linear => Some(read_weights(&reader, u, &settings, categories)?),
-        };
-        channels.push(FittedChannel { examples, weights, ..channel });
+            .map_err(|error| mismatch(tensor(u, "histograms"), "a matrix", error))?;
+        let kind = config.kernel.kind;
+        let width = if kind.has_width() { positive(reader, u, "kernel_width")? } else { 1.0 };
+        let (scale, beta) = read_scale(reader, u)?;
+        channels.push(KernelChannel::new(kind.with_width(width), histograms, scale, beta));
     }
-    let total: f64 = channels.iter().map(|channel| channel.beta).sum();
-    if (total - 1.0).abs() > 1e-9 {
-        return Err(mismatch("sum of the channels' \"beta\"", 1, total));
+    Ok(KernelMachine { channels, dual, bias, train_scores, labels })
+}
+
+fn read_linear_machine(
+    reader: &Reader<'_>,
+    settings: &Settings,
+    coefficients: Coefficients,
+) -> Result<LinearMachine, ModelFileError> {
+    let Coefficients { dual, bias, .. } = coefficients;
+    if dual.ncols() > 0 {
+        return Err(mismatch("number of support pictures of linear classifiers", 0, dual.ncols()));
     }
-    Ok(BagOfWords { settings, training, channels, dual, bias, train_scores, labels })
+    let mut channels = Vec::with_capacity(settings.channel.len());
+    for u in 0..settings.channel.len() {
+        let (scale, beta) = read_scale(reader, u)?;
+        channels.push(LinearChannel { weights: read_weights(reader, u, settings, bias.len())?, scale, beta });
+    }
+    Ok(LinearMachine { channels, bias })
+}
+
+fn positive(reader: &Reader<'_>, u: usize, name: &str) -> Result<f64, ModelFileError> {
+    let value = reader.finite_f64s(&tensor(u, name), &[1])?[0];
+    if value > 0.0 { Ok(value) } else { Err(mismatch(tensor(u, name), "positive", value)) }
+}
+
+/// s and β of a channel.
+fn read_scale(reader: &Reader<'_>, u: usize) -> Result<(f64, f64), ModelFileError> {
+    let scale = positive(reader, u, "kernel_scale")?;
+    let beta = reader.finite_f64s(&tensor(u, "beta"), &[1])?[0];
+    if !(0.0..=1.0).contains(&beta) {
+        return Err(mismatch(tensor(u, "beta"), "between 0 and 1", beta));
+    }
+    Ok((scale, beta))
 }
 
 /// The weights of linear classifiers, and the map of their features.

@@ -2,10 +2,9 @@
 
 use ndarray::Array2;
 
-use crate::bow::score::Decomposition;
-use crate::bow::score::kernel::Kernel;
+use crate::bow::score::Explaining;
+use crate::bow::seen::{SeenPicture, View};
 use crate::bow::words::mapping::fisher::Derivatives;
-use crate::bow::{Seen, View};
 use crate::explanation::Query;
 use crate::format::container::{Container, ContainerError, Reader, Values};
 use crate::ledger::Ledger;
@@ -17,6 +16,9 @@ pub const VERSION: &str = "1";
 
 /// What the way back found.
 pub(in crate::bow) struct Layers<'a> {
+    /// How the score was split.
+    pub(in crate::bow) kind: &'static str,
+    pub(in crate::bow) method: Explaining,
     pub(in crate::bow) r3: &'a [Vec<f64>],
     pub(in crate::bow) root: Option<&'a [Vec<f64>]>,
     pub(in crate::bow) r2: &'a [Vec<f64>],
@@ -27,25 +29,19 @@ pub(in crate::bow) struct Layers<'a> {
 /// The trace, but for the picture's and the model's names, which only the caller knows.
 ///
 /// A window's places are those in the picture; only its map begins at its own corner.
-pub(in crate::bow) fn trace(seen: &Seen<'_>, view: &View, query: &Query, layers: &Layers<'_>) -> Container {
+pub(in crate::bow) fn trace(seen: &SeenPicture<'_>, view: &View, query: &Query, layers: &Layers<'_>) -> Container {
     let model = seen.model;
     let mut container = Container::default();
     let categories = &model.training.categories;
-    let against = query.against.map_or(String::new(), |other| categories[other].clone());
-    let product = model.channels.iter().any(|channel| matches!(channel.kernel, Kernel::Product { .. }));
-    let decomposition = match model.settings.explain.decomposition {
-        Decomposition::Taylor => "taylor",
-        Decomposition::Auto | Decomposition::Shapley if product => "shapley",
-        Decomposition::Auto | Decomposition::Shapley => "exact",
-    };
-    let ledger = serde_json::to_string(layers.ledger).expect("own types serialize");
+    let against = query.target.against.map_or(String::new(), |other| categories[other].clone());
+    let ledger = serde_json::to_string(layers.ledger).expect("a ledger serializes");
     for (key, value) in [
         ("format", FORMAT.to_string()),
         ("version", VERSION.to_string()),
-        ("category", categories[query.category].clone()),
+        ("category", categories[query.target.category].clone()),
         ("against", against),
-        ("bias", query.bias.name().to_string()),
-        ("decomposition", decomposition.to_string()),
+        ("bias", layers.method.bias.to_string()),
+        ("decomposition", layers.kind.to_string()),
         ("ledger", ledger),
         ("tiles", query.tiles.map_or_else(String::new, |tiles| tiles.to_string())),
     ] {

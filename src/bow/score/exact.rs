@@ -30,7 +30,7 @@ mod tests {
             let train: Vec<f32> = (0..9 * 14).map(|_| random.random()).collect();
             let histogram: Vec<f32> = (0..14).map(|_| random.random()).collect();
             let dual: Vec<f64> = (0..9).map(|i| if i == 4 { 0.0 } else { random.random::<f64>() - 0.5 }).collect();
-            let channel = Channel { kernel, factor: 1.0, train: &train, histogram: &histogram, mapped: None };
+            let channel = Channel { kernel, factor: 1.0, train: &train, histogram: &histogram };
             for (d, found) in shares(&channel, terms, &dual).into_iter().enumerate() {
                 let term = |i: usize| terms.term(f64::from(train[i * 14 + d]), f64::from(histogram[d]));
                 let expected: f64 = (0..9).map(|i| dual[i] * term(i)).sum();

@@ -10,6 +10,7 @@
 //! whose products make K periodic with the period 2π/L. Forward `f(x) = b + Σ_u Σ_d Σ_j w_u,j,d ψ_j(x_u,d)`, back
 //! `R3_u,d = Σ_j w_u,j,d ψ_j(x_u,d)` and a share of b: exact for the mapped kernel.
 
+use crate::explanation::Target;
 use multiversion::multiversion;
 use ndarray::Array2;
 
@@ -198,14 +199,13 @@ impl Weights {
         rows(&self.values).map(|row| lanes::dot_f64(row, &features)).collect()
     }
 
-    /// `Σ_j w_j,d ψ_j(x_d)` of every dimension in a category, or of the difference of two: what the score is a sum of.
-    pub fn shares(&self, histogram: &[f32], category: usize, against: Option<usize>) -> Vec<f64> {
+    /// `Σ_j w_j,d ψ_j(x_d)` of every dimension: the terms whose sum is the score, or the difference of two.
+    pub fn shares(&self, histogram: &[f32], target: Target) -> Vec<f64> {
         let features = self.features(histogram);
         let mut shares = vec![0.0; histogram.len()];
         for (j, features) in features.chunks_exact(histogram.len().max(1)).enumerate() {
             for (d, (share, feature)) in shares.iter_mut().zip(features).enumerate() {
-                let weight = |category: usize| self.values[(category, j * histogram.len() + d)];
-                *share += (weight(category) - against.map_or(0.0, weight)) * feature;
+                *share += target.of(|category| self.values[(category, j * histogram.len() + d)]) * feature;
             }
         }
         shares
@@ -331,10 +331,10 @@ mod tests {
             assert_eq!(weights.dimensions(), 70);
             let scores = weights.scores(&x);
             for category in 0..3 {
-                let shares = weights.shares(&x, category, None);
+                let shares = weights.shares(&x, Target::new(category));
                 assert!((shares.iter().sum::<f64>() - scores[category]).abs() < 1e-12);
                 let other = (category + 1) % 3;
-                let difference: f64 = weights.shares(&x, category, Some(other)).iter().sum();
+                let difference: f64 = weights.shares(&x, Target { category, against: Some(other) }).iter().sum();
                 assert!((difference - (scores[category] - scores[other])).abs() < 1e-12);
             }
         }

@@ -7,21 +7,47 @@
 //! For very many training pictures, `f(x) = b + Σ w·ψ(x)` with an explicit [`feature_map`] ψ and weights that [`coordinate_descent`] learns; there
 //! and back are both in [`feature_map::Weights`].
 
+mod classifier;
 pub mod coordinate_descent;
+mod decision;
 pub mod exact;
 pub mod feature_map;
 pub mod gram;
 pub mod kernel;
+pub mod kernel_machine;
+pub mod linear_machine;
 mod settings;
 pub mod shapley;
 pub mod svm;
 pub mod taylor;
 
-use crate::explanation::BiasMode;
 use crate::ledger::{Account, Kept};
-use crate::numeric::root::NoRoot;
-use kernel::Kernel;
+pub use classifier::Classifier;
+pub use decision::{Channel, Decision, Decomposed};
+pub use kernel_machine::{KernelChannel, KernelMachine};
+pub use linear_machine::{LinearChannel, LinearMachine};
 pub use settings::KernelConfig;
+
+crate::closed_set! {
+    /// Where the bias goes.
+    pub enum BiasMode as "bias" {
+        /// Shared equally by all dimensions.
+        Spread = "spread",
+        /// Into the ledger.
+        Sink = "sink",
+    }
+}
+
+impl BiasMode {
+    /// Places a constant part of the score: what is spread over the dimensions, and what is kept.
+    fn place(self, constant: f64) -> (f64, Kept) {
+        let (spread, amount) = match self {
+            BiasMode::Spread => (constant, 0.0),
+            BiasMode::Sink => (0.0, constant),
+        };
+        (spread, Kept { account: Account::BiasSink, amount })
+    }
+}
 
 crate::closed_set! {
     /// How a score is split over the dimensions.
@@ -47,175 +73,21 @@ crate::closed_set! {
     }
 }
 
-/// What one channel contributes to the score.
-pub struct Channel<'a> {
-    /// Its kernel.
-    pub kernel: Kernel,
-    /// β_u/s_u.
-    pub factor: f64,
-    /// The support vectors' histograms, n×D_u, row by row.
-    pub train: &'a [f32],
-    /// The picture's histogram, D_u.
-    pub histogram: &'a [f32],
-    /// What each dimension adds, where the classifier is linear in a feature map: then there are no support vectors.
-    pub mapped: Option<Vec<f64>>,
+/// A method of explanation: how a score is split over the dimensions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Explaining {
+    /// Where the bias goes.
+    pub bias: BiasMode,
+    /// How the score is split.
+    pub decomposition: Decomposition,
+    /// The root of a Taylor expansion.
+    pub roots: Roots,
+    /// Maximum number of training pictures to search toward for a root.
+    pub candidates: usize,
 }
 
-impl Channel<'_> {
-    /// The training histograms, row by row.
-    fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
-        self.train.chunks_exact(self.histogram.len().max(1))
-    }
-
-    /// The training histograms with their coefficients, those of coefficient 0 left out: categories share few support vectors.
-    fn support<'b>(&'b self, dual: &'b [f64]) -> impl Iterator<Item = (f64, &'b [f32])> {
-        dual.iter().copied().zip(self.rows()).filter(|(a, _)| *a != 0.0)
-    }
-}
-
-/// One category's score of one picture, or the difference of two categories'.
-pub struct Decision<'a> {
-    /// The channels.
-    pub channels: Vec<Channel<'a>>,
-    /// a_i, n.
-    pub dual: Vec<f64>,
-    /// b.
-    pub bias: f64,
-    /// f of the support pictures, n.
-    pub train_scores: Vec<f64>,
-}
-
-/// A score split over the dimensions.
-pub struct Decomposed {
-    /// R3 of every channel.
-    pub r3: Vec<Vec<f64>>,
-    /// The root of a Taylor expansion, a part a channel.
-    pub root: Option<Vec<Vec<f64>>>,
-    /// How much of Σ R3 is the constant, spread over the dimensions.
-    pub spread: f64,
-    /// What is no dimension's share: the constant where it is not spread, or Taylor's residual.
-    pub kept: Kept,
-}
-
-impl Decision<'_> {
-    /// Splits the score; `roots` and `candidates` (how many training pictures to look towards) are Taylor's.
-    ///
-    /// # Errors
-    /// [`NoRoot`] where a Taylor expansion finds none.
-    pub fn decompose(
-        &self,
-        how: Decomposition,
-        roots: Roots,
-        candidates: usize,
-        mode: BiasMode,
-    ) -> Result<Decomposed, NoRoot> {
-        match how {
-            Decomposition::Auto | Decomposition::Shapley => Ok(self.by_dimension(mode)),
-            Decomposition::Taylor => taylor::decompose(self, roots, candidates),
-        }
-    }
-
-    /// What each dimension adds, and the constant shared by all or kept.
-    ///
-    /// The constant is what the score is when every dimension is left out: b, and for a product kernel, which is 1 then, `(β/s) Σ_i a_i` more:
-    /// 0 but for rounding after training, since `Σ_i a_i = 0`.
-    fn by_dimension(&self, mode: BiasMode) -> Decomposed {
-        let dimensions: usize = self.channels.iter().map(|channel| channel.histogram.len()).sum();
-        let nothing: f64 = self
-            .channels
-            .iter()
-            .map(|channel| match channel.kernel {
-                Kernel::Additive(_) => 0.0,
-                Kernel::Product { .. } => channel.factor * self.dual.iter().sum::<f64>(),
-            })
-            .sum();
-        let constant = self.bias + nothing;
-        let (spread, amount) = match mode {
-            BiasMode::Spread => (constant, 0.0),
-            BiasMode::Sink => (0.0, constant),
-        };
-        let share = spread / dimensions as f64;
-        let r3 = self
-            .channels
-            .iter()
-            .map(|channel| {
-                if let Some(shares) = &channel.mapped {
-                    return shares.iter().map(|value| value + share).collect();
-                }
-                let mut relevance = match channel.kernel {
-                    Kernel::Additive(terms) => exact::shares(channel, terms, &self.dual),
-                    Kernel::Product { distance, width } => shapley::shares(channel, distance, width, &self.dual),
-                };
-                relevance.iter_mut().for_each(|value| *value = *value * channel.factor + share);
-                relevance
-            })
-            .collect();
-        Decomposed { r3, root: None, spread, kept: Kept { account: Account::BiasSink, amount } }
-    }
-
-    /// All channels' histograms, one after the other.
-    fn point(&self) -> Vec<f64> {
-        self.channels.iter().flat_map(|channel| channel.histogram.iter().map(|&value| f64::from(value))).collect()
-    }
-
-    /// All channels' histograms of support picture `i`, one after the other.
-    fn support_picture(&self, i: usize) -> impl Iterator<Item = f32> + '_ {
-        self.channels.iter().flat_map(move |channel| {
-            let width = channel.histogram.len();
-            channel.train[i * width..(i + 1) * width].iter().copied()
-        })
-    }
-
-    /// What [`Decision::point`] joins, taken apart.
-    fn split(&self, joined: &[f64]) -> Vec<Vec<f64>> {
-        let mut rest = joined;
-        let mut parts = Vec::with_capacity(self.channels.len());
-        for channel in &self.channels {
-            let (part, tail) = rest.split_at(channel.histogram.len());
-            parts.push(part.to_vec());
-            rest = tail;
-        }
-        parts
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::kernel::KernelKind;
-    use super::*;
-    use rand::RngExt;
-
-    #[test]
-    fn shares_add_up_to_the_score_in_every_kernel_and_bias_mode() {
-        let mut random = crate::numeric::random::stream(2, "decompose");
-        for &kind in KernelKind::ALL {
-            let kernel = kind.with_width(0.8);
-            let train: Vec<f32> = (0..9 * 14).map(|_| random.random()).collect();
-            let x: Vec<f32> = (0..14).map(|_| random.random()).collect();
-            let dual: Vec<f64> = (0..9).map(|i| if i == 4 { 0.0 } else { random.random::<f64>() - 0.5 }).collect();
-            let (factor, bias) = (0.37, -1.25);
-            let value: f64 = dual.iter().zip(train.chunks(14)).map(|(a, row)| a * kernel.value(row, &x)).sum();
-            let constant = bias + if kind.has_width() { factor * dual.iter().sum::<f64>() } else { 0.0 };
-            let part = || Channel { kernel, factor, train: &train, histogram: &x, mapped: None };
-            let decompose = |channels: Vec<Channel<'_>>, mode: BiasMode| {
-                let decision = Decision { channels, dual: dual.clone(), bias, train_scores: Vec::new() };
-                decision.decompose(Decomposition::Auto, Roots::Nearest, 0, mode).unwrap()
-            };
-            let Decomposed { r3: sunk, kept, .. } = decompose(vec![part()], BiasMode::Sink);
-            assert_eq!(kept.account, Account::BiasSink);
-            assert!((kept.amount - constant).abs() < 1e-12);
-            assert!((sunk[0].iter().sum::<f64>() + kept.amount - (bias + factor * value)).abs() < 1e-12, "{kind}");
-            let Decomposed { r3: spread, kept, spread: amount, .. } = decompose(vec![part()], BiasMode::Spread);
-            assert_eq!(kept.amount, 0.0);
-            assert!((amount - constant).abs() < 1e-12);
-            for (a, b) in spread[0].iter().zip(&sunk[0]) {
-                assert!((a - b - constant / 14.0).abs() < 1e-12);
-            }
-            // Two channels share one constant.
-            let both = decompose(vec![part(), part()], BiasMode::Spread);
-            let total: f64 = both.r3.iter().flatten().sum();
-            assert!((total - (bias + 2.0 * factor * value)).abs() < 1e-12);
-            let _ = both.kept;
-        }
+impl Default for Explaining {
+    fn default() -> Self {
+        Self { bias: BiasMode::Spread, decomposition: Decomposition::Auto, roots: Roots::Nearest, candidates: 40 }
     }
 }

@@ -138,7 +138,7 @@ mod tests {
                 let Kernel::Product { distance, .. } = kernel else { continue };
                 let dual: Vec<f64> = (0..rows.len()).map(|i| 0.7 - i as f64).collect();
                 let train: Vec<f32> = rows.iter().flatten().copied().collect();
-                let channel = Channel { kernel, factor: 1.0, train: &train, histogram: &histogram, mapped: None };
+                let channel = Channel { kernel, factor: 1.0, train: &train, histogram: &histogram };
                 let mut expected = [0.0; 7];
                 for (a, row) in dual.iter().zip(&rows) {
                     let terms = row.iter().zip(&histogram).map(|(x, z)| distance.term(f64::from(*x), f64::from(*z)));

@@ -56,6 +56,7 @@ fn decomposed(decision: &Decision<'_>, score: f64, relevance: Vec<f64>, root: Op
         r3: decision.split(&relevance),
         root: root.map(|root| decision.split(&root.point)),
         spread: 0.0,
+        kind: "taylor",
         kept: Kept { account: Account::TaylorResidual, amount },
     }
 }
@@ -145,8 +146,8 @@ mod tests {
         let (x, y) = (histograms(1, 6), histograms(1, 4));
         let kernel = kind.with_width(0.3);
         let channels = vec![
-            Channel { kernel, factor: 3.0, train: &a, histogram: &x, mapped: None },
-            Channel { kernel, factor: 5.0, train: &b, histogram: &y, mapped: None },
+            Channel { kernel, factor: 3.0, train: &a, histogram: &x },
+            Channel { kernel, factor: 5.0, train: &b, histogram: &y },
         ];
         let dual: Vec<f64> = (0..9).map(|i| [1.0, -1.0][i % 2] * (0.5 + 0.1 * i as f64)).collect();
         let dual: Vec<f64> = dual.iter().map(|a| a - dual.iter().sum::<f64>() / 9.0).collect();

@@ -3,8 +3,8 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::TrainError;
 use super::classifiers::fit_category;
+use super::error::TrainError;
 use super::histograms::{Part, Scored};
 use super::kernels::ScaledKernels;
 use crate::bow::config::Settings;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::decode_options;
 use crate::bow::channel::Encoder;
 use crate::bow::config::Settings;
 use crate::bow::words::examples::{PATCH, WordExamples, cut};
@@ -32,7 +31,7 @@ pub(super) fn keep_examples(
     }
     for (picture, wanted) in by_picture {
         let file = split.file(files[pictures[picture as usize].as_str()]);
-        let picture = Picture::open(&file, &decode_options(settings)).ok();
+        let picture = Picture::open(&file, &settings.reading()).ok();
         for (word, number) in wanted {
             let rectangle = examples.places[word][number].rectangle;
             let patch = picture.as_ref().and_then(|picture| cut(picture, rectangle));

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use super::{TrainError, TrainingData, decode_options, train};
+use super::{TrainError, TrainingData, train};
 use crate::bow::TrainingRecord;
 use crate::bow::config::{Cost, Settings};
 use crate::dataset::Dataset;
@@ -53,7 +53,7 @@ pub fn cross_validate(
         let progress = OfFold { inner: progress, name: format!("fold {}/{folds}", number + 1), said: &said };
         let (model, _) = train(settings, &cut(number), &progress).map_err(in_fold(number))?;
         let test = dataset.part(&format!("fold {}", number + 1), |i| fold[i] == number);
-        let own = evaluate::scores(&model, &test, &decode_options(settings), &progress);
+        let own = evaluate::scores(&model, &test, &progress);
         let places = (0..fold.len()).filter(|&i| fold[i] == number);
         for (place, found) in places.zip(own) {
             scores[place] = found;

@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, Key};
+use super::error::TrainError;
 use super::store::{Store, Writer};
-use super::{LeftOut, Task, TrainError, TrainingData, decode_options};
+use super::task::{LeftOut, Task, TrainingData};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{ChannelConfig, Settings, Twins};
 use crate::bow::files::codebook;
@@ -213,7 +214,7 @@ pub(super) fn encode<T: Send, E: Send>(
     keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> Result<T, E> + Sync,
 ) -> Result<Vec<Result<T, String>>, E> {
     let Looking { settings, encoders, dataset, cache, progress } = *looking;
-    let options = decode_options(settings);
+    let options = settings.reading();
     let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| digest(encoder)).collect();
     progress.begin("histograms", entries.len());
     let encoded = entries

@@ -5,11 +5,13 @@ use rayon::prelude::*;
 
 use super::classifiers::{CategoryFit, fit_category, support_pictures};
 use super::cost::choose_cost;
+use super::error::TrainError;
 use super::histograms::{Pool, encode_pool};
 use super::kernels::ScaledKernels;
-use super::{Learnt, LearntChannel, Task, TrainError};
+use super::task::{Learnt, Task};
 use crate::bow::config::Cost;
 use crate::bow::score::gram::sums;
+use crate::bow::score::{Classifier, KernelChannel, KernelMachine};
 
 pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let Task { settings, data, encoders, progress, .. } = *task;
@@ -56,25 +58,26 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let support = support_pictures(&fits, part.rows.len());
     let shape = (categories.len(), support.len());
     let rows: Vec<usize> = support.iter().map(|&i| part.rows[i]).collect();
-    let channels = histograms.iter().zip(&kernels.channels).map(|(histograms, kernel)| LearntChannel {
-        histograms: histograms.select(Axis(0), &rows),
-        width: kernel.width,
-        scale: kernel.scale,
-        beta: kernel.beta,
-        weights: None,
+    let channels = histograms.iter().zip(&kernels.channels).zip(encoders).map(|((histograms, kernel), encoder)| {
+        let function = encoder.config.kernel.kind.with_width(kernel.width);
+        KernelChannel::new(function, histograms.select(Axis(0), &rows), kernel.scale, kernel.beta)
     });
+    let machine = KernelMachine {
+        channels: channels.collect(),
+        dual: Array2::from_shape_fn(shape, |(category, i)| fits[category].solution.dual[support[i]]),
+        bias: fits.iter().map(|fit| fit.solution.bias).collect(),
+        train_scores: Array2::from_shape_fn(shape, |(category, i)| {
+            fits[category].solution.score(matrix.row(support[i]))
+        }),
+        labels: Array2::from_shape_fn(shape, |(category, i)| part.labels[support[i]][category]),
+    };
     let record = |(category, fit): (&String, &CategoryFit)| fit.costs.record(category, &fit.solution.report);
     Ok(Learnt {
         left_out,
         validation,
         solvers: categories.iter().zip(&fits).map(record).collect(),
-        channels: channels.collect(),
-        dual: Array2::from_shape_fn(shape, |(category, i)| fits[category].solution.dual[support[i]]),
-        train_scores: Array2::from_shape_fn(shape, |(category, i)| {
-            fits[category].solution.score(matrix.row(support[i]))
-        }),
-        bias: fits.iter().map(|fit| fit.solution.bias).collect(),
         support,
+        classifier: Classifier::Kernel(machine),
         part,
     })
 }

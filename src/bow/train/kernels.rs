@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1, CowArray, Ix2};
 use rayon::prelude::*;
 
-use super::TrainError;
+use super::error::TrainError;
 use super::histograms::Part;
 use super::weights::weights;
 use crate::bow::config::Settings;

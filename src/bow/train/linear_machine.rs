@@ -11,13 +11,15 @@ use rayon::prelude::*;
 
 use super::classifiers::Costs;
 use super::cost::{choose, cost_grid};
+use super::error::TrainError;
 use super::histograms::{Part, Pool, Scored, store_pool};
 use super::store::Store;
-use super::{Learnt, LearntChannel, Task, TrainError};
+use super::task::{Learnt, Task};
 use crate::bow::Validation;
 use crate::bow::config::{ChannelWeights, Cost, Settings};
 use crate::bow::score::coordinate_descent::{Options, Problem, Rows, Solution, solve};
 use crate::bow::score::feature_map::{FeatureMap, Weights};
+use crate::bow::score::{Classifier, LinearChannel, LinearMachine};
 use crate::evaluate::average_precision;
 use crate::progress::Progress;
 
@@ -57,26 +59,17 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
             solutions[category].weights[first + column] * channel.factor
         });
         first += columns;
-        LearntChannel {
-            histograms: Array2::zeros((0, dimensions)),
-            width: 1.0,
-            scale: channel.scale,
-            beta: channel.beta,
-            weights: Some(Weights::new(channel.map, weights)),
-        }
+        LinearChannel { weights: Weights::new(channel.map, weights), scale: channel.scale, beta: channel.beta }
     });
-    let shape = (categories.len(), 0);
+    let machine = LinearMachine { channels: channels.collect(), bias };
     let record =
         |((category, costs), solution): ((&String, &Costs), &Solution)| costs.record(category, &solution.report);
     Ok(Learnt {
         left_out,
         validation,
-        channels: channels.collect(),
         solvers: categories.iter().zip(&costs).zip(&solutions).map(record).collect(),
-        bias,
         support: Vec::new(),
-        dual: Array2::zeros(shape),
-        train_scores: Array2::zeros(shape),
+        classifier: Classifier::Linear(machine),
         part,
     })
 }

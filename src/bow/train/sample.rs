@@ -6,7 +6,7 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::cache::{Cache, Key};
-use super::{TrainError, decode_options};
+use super::error::TrainError;
 use crate::bow::config::{ChannelConfig, Settings};
 use crate::bow::features::{self, FeatureFamily};
 use crate::bow::files::codebook;
@@ -122,7 +122,7 @@ fn from_reader(reader: &Reader<'_>, config: &ChannelConfig, dataset: &Dataset) -
 fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &dyn Progress) -> Vec<Vec<Sample>> {
     let families: Vec<Box<dyn FeatureFamily>> =
         wanted.iter().map(|&u| features::family(&settings.channel[u].descriptor)).collect();
-    let options = decode_options(settings);
+    let options = settings.reading();
     progress.begin("sampling descriptors", dataset.pictures.len());
     let samples = dataset
         .pictures
@@ -130,7 +130,7 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
         .map(|entry| {
             // A bad picture is reported when the histograms are made; here it just gives nothing.
             let mut timings = Timings::default();
-            let picture = timings.time(Stage::Decode, || Picture::open(&dataset.file(entry), &options).ok());
+            let picture = timings.time(Stage::Decode, || Picture::open(dataset.file(entry), &options).ok());
             let channel = |(at, &u): (usize, &usize)| {
                 let Some(picture) = &picture else { return Sample::default() };
                 let count = settings.channel[u].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));

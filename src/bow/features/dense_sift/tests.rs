@@ -578,7 +578,7 @@ fn golden_descriptors_agree() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join("tests/golden/dsift.json")).unwrap();
     let golden: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let picture = Picture::open(&root.join("data/chelsea.png"), &Default::default()).unwrap();
+    let picture = Picture::open(root.join("data/chelsea.png"), &Default::default()).unwrap();
     let grey = picture.grey();
     for window in Window::ALL {
         let (grid, kept) = all(&grey, &[4, 6, 8, 10], 4, *window, ZeroRule::Keep);

@@ -163,7 +163,7 @@ impl Pooled {
             });
         }
         if count == 0 {
-            let kept = Kept { account: Account::NoFeatures, amount: r3.iter().sum() };
+            let kept = Kept { account: Account::NoReceiver, amount: r3.iter().sum() };
             return (Shared { relevance: Vec::new(), through_empty: 0.0 }, kept);
         }
         // Per unit of share, what a dimension outside Z gives; per feature of a cell, what its dimensions in Z give.
@@ -202,7 +202,7 @@ impl Pooled {
                 sum
             })
             .collect();
-        (Shared { relevance, through_empty }, Kept { account: Account::NoFeatures, amount: 0.0 })
+        (Shared { relevance, through_empty }, Kept { account: Account::NoReceiver, amount: 0.0 })
     }
 }
 
