@@ -79,6 +79,8 @@ pub mod numeric;
 pub mod picture;
 pub mod progress;
 pub mod settings;
+#[cfg(test)]
+mod shared_data;
 pub mod timings;
 
 pub use any::{AnyModel, Method, OpenError, OpenFailure};

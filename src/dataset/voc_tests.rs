@@ -131,12 +131,7 @@ fn missing_splits_and_bad_lines_are_named() {
 /// The sample of VOC 2012 beside the project, where it is.
 #[test]
 fn the_voc_sample_has_its_counts() {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let root = std::env::var_os("BOWSIGHT_SHARED").map_or_else(beside, PathBuf::from).join("data/voc2012");
-    if !root.is_dir() {
-        eprintln!("skipped: {} is not here", root.display());
-        return;
-    }
+    let Some(root) = crate::shared_data::find("data/voc2012") else { return };
     for (split, pictures, horse, person) in
         [("train", 290, 13, 75), ("val", 289, 12, 90), ("trainval", 579, 25, 165), ("test", 400, 23, 120)]
     {

@@ -1,7 +1,11 @@
 //! Layer 0: pictures.
 
 mod decode;
+mod jpeg;
+mod kind;
 mod rectangle;
+#[cfg(test)]
+mod shared_tests;
 pub mod tiles;
 
 use std::path::PathBuf;
@@ -32,13 +36,13 @@ pub enum PictureError {
         /// What it seems to be.
         found: String,
     },
-    /// The colours are of a kind that is not read.
-    #[error("picture \"{}\" has unsupported colour type {found}", path.display())]
-    UnsupportedColour {
+    /// The format is read, but not this variant of it.
+    #[error("picture \"{}\" is {what}: this is not supported", path.display())]
+    Unsupported {
         /// The file.
         path: PathBuf,
-        /// The kind.
-        found: String,
+        /// The variant.
+        what: String,
     },
     /// The file is damaged.
     #[error("picture \"{}\" is damaged", path.display())]
@@ -94,8 +98,9 @@ impl PictureError {
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            PictureError::UnknownFormat { .. } | PictureError::UnsupportedColour { .. } => {
-                Some("convert it to PNG first".to_string())
+            PictureError::UnknownFormat { found, .. } if found == kind::LFS_POINTER => Some("git lfs pull".to_string()),
+            PictureError::UnknownFormat { .. } | PictureError::Unsupported { .. } => {
+                Some("convert it to JPEG or PNG first".to_string())
             }
             _ => None,
         }

@@ -8,5 +8,7 @@ mod formats;
 mod fuzz;
 mod measuring;
 mod setting;
+#[path = "../../src/shared_data.rs"]
+mod shared_data;
 mod timings;
 mod training;

@@ -128,16 +128,7 @@ pub fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
 }
 
-/// The data beside the project, where they are: `BOWSIGHT_SHARED`, or `../shared`.
-pub fn shared(what: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let path = std::env::var_os("BOWSIGHT_SHARED").map_or_else(beside, PathBuf::from).join(what);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: {} is not here", path.display());
-    None
-}
+pub use crate::shared_data::find as shared;
 
 /// The bytes of every file below a folder, by relative path.
 pub fn contents(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
