@@ -1,8 +1,13 @@
 //! Average precision as the PASCAL VOC challenges define it (Everingham et al. 2010).
 //!
-//! Pictures are ranked by score, descending, ties in list order; difficult ones (label 0) are left out. `voc2007` is the mean over the
-//! recall thresholds 0, 0.1 … 1 of the largest precision at that recall or more; `voc2010` the area under the monotone
-//! envelope of precision over recall.
+//! Pictures are ranked by score, descending; difficult ones (label 0) are left out. `voc2007` is the mean over the recall
+//! thresholds 0, 0.1 … 1 of the largest precision at that recall or more; `voc2010` the area under the monotone envelope of
+//! precision over recall.
+//!
+//! Pictures of equal score enter as one step: precision and recall are taken at the ends of blocks of equal scores. Both
+//! are functions of a threshold on the score, and no threshold divides such a block, so the order of the list cannot
+//! matter. scikit-learn's `average_precision_score` takes the same steps, but draws no envelope. The tools of the VOC
+//! challenges keep the order of the list within a block. Without ties all of this is the same.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +20,9 @@ pub struct AveragePrecision {
     pub voc2010: f64,
 }
 
-/// AP of a ranking; none without positives. `labels` are +1, −1, or 0 = difficult.
+/// Computes the AP of a ranking; none without positives. `labels` are +1, −1, or 0 = difficult.
+///
+/// The result does not depend on the order of the list.
 ///
 /// ```
 /// let ap = bowsight::evaluate::average_precision(&[0.9, 0.8, 0.7], &[1, -1, 1]).unwrap();
@@ -24,17 +31,19 @@ pub struct AveragePrecision {
 pub fn average_precision(scores: &[f64], labels: &[i8]) -> Option<AveragePrecision> {
     let mut order: Vec<usize> = (0..scores.len().min(labels.len())).filter(|&i| labels[i] != 0).collect();
     // Adding 0 makes −0 the equal of 0.
-    order.sort_by(|&a, &b| (scores[b] + 0.0).total_cmp(&(scores[a] + 0.0)));
+    let descending = |a: usize, b: usize| (scores[b] + 0.0).total_cmp(&(scores[a] + 0.0));
+    order.sort_by(|&a, &b| descending(a, b));
     let positives = order.iter().filter(|&&i| labels[i] > 0).count();
     if positives == 0 {
         return None;
     }
-    // (recall, precision) after each picture, precision made monotone from the end.
-    let mut hits = 0;
+    // (recall, precision) after each block of equal scores, precision made monotone from the end.
+    let (mut hits, mut rank) = (0, 0);
     let mut curve: Vec<(f64, f64)> = Vec::with_capacity(order.len());
-    for (rank, &i) in order.iter().enumerate() {
-        hits += usize::from(labels[i] > 0);
-        curve.push((hits as f64 / positives as f64, hits as f64 / (rank + 1) as f64));
+    for block in order.chunk_by(|&a, &b| descending(a, b).is_eq()) {
+        hits += block.iter().filter(|&&i| labels[i] > 0).count();
+        rank += block.len();
+        curve.push((hits as f64 / positives as f64, hits as f64 / rank as f64));
     }
     for i in (0..curve.len() - 1).rev() {
         curve[i].1 = curve[i].1.max(curve[i + 1].1);
@@ -56,7 +65,18 @@ pub fn average_precision(scores: &[f64], labels: &[i8]) -> Option<AveragePrecisi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
+    /// Distinct scores in the same order; equal ones are ordered by their place in the list.
+    fn ties_by_list_order(scores: &[f64]) -> Vec<f64> {
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|&a, &b| (scores[b] + 0.0).total_cmp(&(scores[a] + 0.0)));
+        let mut distinct = vec![0.0; scores.len()];
+        order.iter().enumerate().for_each(|(rank, &i)| distinct[i] = -(rank as f64));
+        distinct
+    }
+
+    /// The golden values are of a tool that keeps the order of the list within ties.
     #[test]
     fn the_forty_golden_rankings_agree() {
         #[derive(Deserialize)]
@@ -74,7 +94,7 @@ mod tests {
         let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert_eq!(golden.cases.len(), 40);
         for (index, case) in golden.cases.iter().enumerate() {
-            let found = average_precision(&case.scores, &case.labels);
+            let found = average_precision(&ties_by_list_order(&case.scores), &case.labels);
             for (found, expected) in
                 [(found.map(|ap| ap.voc2007), case.voc2007), (found.map(|ap| ap.voc2010), case.voc2010)]
             {
@@ -90,9 +110,30 @@ mod tests {
     }
 
     #[test]
-    fn ties_stay_in_list_order() {
-        let first = average_precision(&[0.5, 0.5], &[1, -1]).unwrap();
-        let second = average_precision(&[0.5, 0.5], &[-1, 1]).unwrap();
-        assert_eq!((first.voc2010, second.voc2010), (1.0, 0.5));
+    fn ties_are_one_step() {
+        for labels in [[1, -1], [-1, 1]] {
+            let ap = average_precision(&[0.5, 0.5], &labels).unwrap();
+            assert_eq!((ap.voc2007, ap.voc2010), (0.5, 0.5));
+        }
+        // After 0.9: precision 1 at recall 1/2; after the block of four: 2/5 at recall 1.
+        let ap = average_precision(&[0.1, 0.9, 0.1, 0.1, 0.1], &[-1, 1, -1, 1, -1]).unwrap();
+        assert!((ap.voc2010 - (0.5 + 0.5 * 2.0 / 5.0)).abs() < 1e-12);
+        assert_eq!(average_precision(&[0.0, -0.0], &[-1, 1]).unwrap().voc2010, 0.5);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_list_does_not_matter(
+            pairs in proptest::collection::vec((-4i8..4, -1i8..2), 0..40), seed in any::<u64>(),
+        ) {
+            use rand::{SeedableRng, seq::SliceRandom};
+            let of = |pairs: &[(i8, i8)]| {
+                let (scores, labels): (Vec<f64>, Vec<i8>) = pairs.iter().map(|&(s, l)| (f64::from(s), l)).unzip();
+                average_precision(&scores, &labels)
+            };
+            let mut shuffled = pairs.clone();
+            shuffled.shuffle(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed));
+            prop_assert_eq!(of(&pairs), of(&shuffled));
+        }
     }
 }
