@@ -20,6 +20,7 @@ use crate::evaluate;
 use crate::explanation::Query;
 use crate::export::drawing::{Base, Drawing, FilesError};
 use crate::format::npy::Dtype;
+use crate::format::path_text::to_text;
 use crate::format::png::write_png;
 use crate::heatmap::Panel;
 use crate::model::{Keep, Model};
@@ -205,6 +206,6 @@ fn print(reporter: &Reporter, findings: &[Finding], out: &Path) -> Result<Outcom
     }
     reporter.text(&table(&rows))?;
     reporter.text(&format!("the maps: {}\n", out.join("mosaic.*.png").display()))?;
-    reporter.document(&serde_json::json!({ "out": out, "categories": findings }))?;
+    reporter.document(&serde_json::json!({ "out": to_text(out), "categories": findings }))?;
     Ok(Outcome::Done)
 }

@@ -143,9 +143,7 @@ pub(super) fn confusion_document(categories: &[String], confusion: &[Vec<usize>]
 fn name_failures(dataset: &Dataset, scores: &[PictureScores], reporter: &Reporter) -> usize {
     let failures =
         dataset.pictures.iter().zip(scores).filter_map(|(entry, scores)| Some((entry, scores.as_ref().err()?)));
-    failures
-        .map(|(entry, reason)| reporter.note(&format!("warning: picture \"{}\" is left out: {reason}", entry.id)))
-        .count()
+    failures.map(|(entry, reason)| reporter.warn(&format!("picture \"{}\" is left out: {reason}", entry.id))).count()
 }
 
 /// One line a picture that has scores, with its fold counted from 1 where there are folds.

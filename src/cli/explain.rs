@@ -141,7 +141,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     }
     print(reporter, &done, &failures, drawing.scale)?;
     for (path, reason) in &failures {
-        reporter.note(&format!("warning: picture \"{}\" failed: {reason}", path.display()));
+        reporter.warn(&format!("picture \"{}\" failed: {reason}", path.display()));
     }
     Ok(if failures.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }

@@ -98,13 +98,14 @@ pub fn main() -> ExitCode {
     };
     let reporter = Reporter::new(&cli.global);
     let timings = cli.global.timings;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(cli.global.threads).build_global();
+    let threads = allowed_threads(cli.global.threads);
+    if threads < cli.global.threads {
+        reporter.note(&format!("--threads {} is too many for this machine: {threads} are used", cli.global.threads));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let result = match pool {
         Ok(()) => run(cli, &reporter),
-        Err(error) => Err(Error::usage(format!(
-            "cannot start {} threads: {error}",
-            matches.get_one::<usize>("threads").copied().unwrap_or(0)
-        ))),
+        Err(error) => Err(Error::usage(format!("cannot start {threads} threads: {error}"))),
     };
     if timings && result.is_ok() {
         reporter.timings();
@@ -119,6 +120,12 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Limits the number of threads to four per processor: with thousands of them, waiting threads keep all processors busy.
+fn allowed_threads(wanted: usize) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    wanted.min(4 * processors)
 }
 
 fn run(cli: Cli, reporter: &Reporter) -> Result<Outcome, Error> {
@@ -145,6 +152,13 @@ fn command() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn threads_are_limited_by_the_processors_and_zero_stays() {
+        let most = super::allowed_threads(usize::MAX);
+        assert!(most >= 4 && most.is_multiple_of(4));
+        assert_eq!((super::allowed_threads(most - 1), super::allowed_threads(0)), (most - 1, 0));
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         super::command().debug_assert();

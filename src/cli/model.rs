@@ -7,7 +7,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::Outcome;
-use super::report::{Reporter, table};
+use super::report::{Reporter, number, table};
 use crate::any::AnyModel;
 use crate::bow::BagOfWords;
 use crate::bow::score::Classifier;
@@ -17,6 +17,7 @@ use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::format::json;
 use crate::format::npy::write_array;
+use crate::format::path_text::to_text;
 use crate::model::Model;
 use crate::picture::Picture;
 use crate::progress::Progress;
@@ -111,7 +112,7 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
             solver.category.clone(),
             solver.positives.to_string(),
             solver.negatives.to_string(),
-            format!("{:.3}", solver.c),
+            number(solver.c),
             solver.report.support_vectors.to_string(),
             solver.report.bounded.to_string(),
             solver.report.iterations.to_string(),
@@ -212,7 +213,7 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
         json::write(&out.join(format!("channels.{u}.json")), &numbers)?;
     }
     reporter.text(&format!("{}\n", out.display()))?;
-    reporter.document(&serde_json::json!({ "out": out }))?;
+    reporter.document(&serde_json::json!({ "out": to_text(out) }))?;
     Ok(Outcome::Done)
 }
 
@@ -269,7 +270,7 @@ fn histograms(
                     }
                     Err(reason) => {
                         failed += 1;
-                        reporter.note(&format!("warning: picture \"{}\" is left out: {reason}", entry.id));
+                        reporter.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
                     }
                 }
             }
@@ -282,6 +283,6 @@ fn histograms(
     write_array(out, &matrix)?;
     json::write(&out.with_extension("json"), &serde_json::json!({ "pictures": ids }))?;
     reporter.text(&format!("{}×{dimensions} → {}\n", ids.len(), out.display()))?;
-    reporter.document(&serde_json::json!({ "out": out, "pictures": ids.len(), "dimensions": dimensions }))?;
+    reporter.document(&serde_json::json!({ "out": to_text(out), "pictures": ids.len(), "dimensions": dimensions }))?;
     Ok(if failed > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }

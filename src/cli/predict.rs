@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     print(reporter, model.categories(), &names, &scores)?;
     for (name, scores) in names.iter().zip(&scores) {
         if let Err(reason) = scores {
-            reporter.note(&format!("warning: picture \"{name}\" failed: {reason}"));
+            reporter.warn(&format!("picture \"{name}\" failed: {reason}"));
         }
     }
     Ok(if scores.iter().any(Result::is_err) { Outcome::SomeFailed } else { Outcome::Done })

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::arguments::Global;
 use crate::causes::causes;
@@ -104,7 +105,12 @@ impl Reporter {
         self.print(&text)
     }
 
-    /// Says something about the work on standard error.
+    /// Says on standard error what may make a result wrong or incomplete, under `--quiet` too.
+    pub fn warn(&self, text: &str) {
+        self.line(&format!("warning: {text}"));
+    }
+
+    /// Says something about the work on standard error, unless `--quiet` is given.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.line(text);
@@ -260,19 +266,26 @@ impl Progress for Reporter {
     }
 
     fn warn(&self, message: &str) {
-        self.line(&format!("warning: {message}"));
+        Reporter::warn(self, message);
     }
+}
+
+/// A positive number with three decimals, or by powers of ten if it is very large or small.
+pub(crate) fn number(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e6).contains(&value.abs()) { format!("{value:.3}") } else { format!("{value:.3e}") }
 }
 
 /// A table of columns, the first aligned to the left, the others to the right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            // Not the formatter's own padding, which counts characters: an East Asian one takes two columns.
+            let padding = " ".repeat(width.saturating_sub(cell.width()));
+            if column == 0 { format!("{cell}{padding}") } else { format!("{padding}{cell}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');

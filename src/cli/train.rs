@@ -7,7 +7,7 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::Global;
 use super::configuring::Configuring;
-use super::report::{Reporter, table};
+use super::report::{Reporter, number, table};
 use crate::bow::BagOfWords;
 use crate::bow::config::{Cost, Settings};
 use crate::bow::model_file;
@@ -17,6 +17,7 @@ use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::format::atomic::{AtomicFile, WriteError};
 use crate::format::json;
+use crate::format::path_text::to_text;
 use crate::settings::to_toml;
 
 #[derive(Debug, Args)]
@@ -80,6 +81,9 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let began = std::time::Instant::now();
     let cache = arguments.cache.as_ref().map(Cache::new);
     let (model, left_out) = train_with(&settings, &data, cache.as_ref(), reporter)?;
+    if let (Some(folder), Some(reason)) = (&arguments.cache, cache.as_ref().and_then(Cache::failure)) {
+        reporter.warn(&format!("steps could not be kept in \"{}\": {reason}", folder.display()));
+    }
     write(output, &model, path)?;
     write_log(path, reporter, began.elapsed().as_secs_f64())?;
     report(&model, path, reporter)?;
@@ -143,14 +147,13 @@ fn write_log(path: &std::path::Path, reporter: &Reporter, seconds: f64) -> Resul
         return Ok(());
     }
     let log = serde_json::json!({
-        "command": std::env::args().collect::<Vec<_>>(),
+        "command": std::env::args_os().map(|argument| to_text(argument.as_ref())).collect::<Vec<_>>(),
         "program": env!("CARGO_PKG_VERSION"),
         "threads": rayon::current_num_threads(),
         "seconds": seconds,
         "stages": reporter.finished(),
     });
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let log_path = path.with_file_name(format!("{stem}.log.json"));
+    let log_path = path.with_extension("log.json");
     Ok(json::write(&log_path, &log)?)
 }
 
@@ -165,7 +168,7 @@ fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Re
         rows.push(vec![
             solver.category.clone(),
             solver.positives.to_string(),
-            format!("{:.3}", solver.c),
+            number(solver.c),
             solver.report.support_vectors.to_string(),
             solver.report.bounded.to_string(),
             format!("{:.1e}", solver.report.kkt_violation),
@@ -191,11 +194,11 @@ fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Re
         path.display()
     ));
     for solver in training.solvers.iter().filter(|solver| !solver.report.converged) {
-        reporter.note(&format!(
-            "warning: the solver of \"{}\" stopped at its limit with a KKT violation of {:.1e}",
+        reporter.warn(&format!(
+            "the solver of \"{}\" stopped at its limit with a KKT violation of {:.1e}",
             solver.category, solver.report.kkt_violation
         ));
     }
     reporter.text(&text)?;
-    reporter.document(&serde_json::json!({"model": path, "training": training}))
+    reporter.document(&serde_json::json!({"model": to_text(path), "training": training}))
 }

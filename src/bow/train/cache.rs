@@ -6,9 +6,11 @@
 //! folder. A file that can't be read is made again.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::causes::chain;
 use crate::format::container::{Container, Reader, Values};
 use crate::format::hexadecimal;
 
@@ -22,6 +24,8 @@ const GENERATION: &str = "2";
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
+    /// The first failure to store a step.
+    failure: OnceLock<String>,
 }
 
 /// What a step depends on, as a file name.
@@ -48,7 +52,7 @@ impl Key {
 impl Cache {
     /// Opens the cache in `folder`, which is created when something is stored.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), failure: OnceLock::new() }
     }
 
     fn path(&self, key: &Key) -> PathBuf {
@@ -64,7 +68,15 @@ impl Cache {
 
     /// Stores a container. If that fails, the step is computed again the next time.
     pub fn put(&self, key: &Key, container: &Container) {
-        let _ = container.write(&self.path(key));
+        if let Err(error) = container.write(&self.path(key)) {
+            // Only the first is kept: a full disk fails every step.
+            self.failure.get_or_init(|| chain(&error));
+        }
+    }
+
+    /// Returns why the first step that could not be stored was not.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     /// Returns the list of numbers under `key`, if it has the expected length.
@@ -117,6 +129,7 @@ mod tests {
         let cache = Cache::new(&file);
         let key = Key::new("step", &[]);
         cache.put_numbers(&key, &[1.0]);
+        assert!(cache.failure().is_some_and(|reason| reason.contains(&file.display().to_string())));
         assert_eq!(cache.numbers(&key, 1), None);
     }
 }
