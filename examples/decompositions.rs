@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use bowsight::bow::{Decomposition, Explaining, Roots, model_file};
 use bowsight::dataset::{Dataset, voc};
+use bowsight::evaluate::localisation::positive_share;
 use bowsight::explanation::Query;
 use bowsight::ledger::Account;
 use bowsight::model::{Keep, Model};
@@ -90,7 +91,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         let relative =
                             |l: &&bowsight::Ledger| l.kept(Account::TaylorResidual).abs() / l.score.abs().max(1e-12);
                         sums.residual += median(ledgers.iter().map(relative).collect());
-                        sums.inside += share(&explanation.relevance, &mask);
+                        sums.inside +=
+                            positive_share(explanation.relevance.view(), |x, y| mask[(y as usize, x as usize)]);
                     }
                     Err(_) => sums.without_root += 1,
                 }
@@ -124,13 +126,6 @@ fn mask(picture: &Picture, boxes: &[Rectangle]) -> Array2<bool> {
         let pixel = Rectangle { x0: x as u32, y0: y as u32, x1: x as u32 + 1, y1: y as u32 + 1 };
         boxes.iter().any(|region| region.holds(&pixel))
     })
-}
-
-fn share(map: &Array2<f64>, mask: &Array2<bool>) -> f64 {
-    let positive = |value: f64| value.max(0.0);
-    let all: f64 = map.iter().map(|value| positive(*value)).sum();
-    let inside: f64 = map.iter().zip(mask).filter(|(_, inside)| **inside).map(|(value, _)| positive(*value)).sum();
-    if all > 0.0 { inside / all } else { 0.0 }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use image::{RgbImage, imageops};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use rand::RngExt;
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ use crate::bow::train::{TrainingData, train};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::evaluate;
+use crate::evaluate::localisation::positive_share;
 use crate::explanation::Query;
 use crate::export::drawing::{Base, Drawing, FilesError};
 use crate::format::npy::Dtype;
@@ -101,12 +102,13 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         drawing.write(out, &Base::new("mosaic", name, None), &mosaic, &explanation)?;
         let map = explanation.relevance.view();
         let noise = Array2::from_shape_fn(map.dim(), |_| random.random::<f64>() - 0.5);
+        let in_strip = |x: u32, y: u32| (strip.x0..strip.x1).contains(&x) && (strip.y0..strip.y1).contains(&y);
         findings.push(Finding {
             category: name.clone(),
             average_precision: precisions[category].map(|ap| ap.voc2010),
             score: explanation.score,
-            share: positive_share(map, strip),
-            random: positive_share(noise.view(), strip),
+            share: positive_share(map, in_strip),
+            random: positive_share(noise.view(), in_strip),
             uniform: strip.area() as f64 / map.len() as f64,
         });
     }
@@ -166,19 +168,6 @@ fn mosaic(textures: &[(&str, Picture)]) -> Result<(Picture, Vec<Rectangle>), Err
     }
     let (width, height) = (image.width() as usize, image.height() as usize);
     Ok((Picture::from_rgb8(width, height, image.into_raw())?, strips))
-}
-
-/// The share of the map's positive relevance that lies in `region`; 0 where nothing is positive.
-fn positive_share(map: ArrayView2<'_, f64>, region: &Rectangle) -> f64 {
-    let (mut inside, mut all) = (0.0, 0.0);
-    for ((y, x), &value) in map.indexed_iter() {
-        let value = value.max(0.0);
-        all += value;
-        if (region.x0..region.x1).contains(&(x as u32)) && (region.y0..region.y1).contains(&(y as u32)) {
-            inside += value;
-        }
-    }
-    if all > 0.0 { inside / all } else { 0.0 }
 }
 
 fn print(reporter: &Reporter, findings: &[Finding], out: &Path) -> Result<Outcome, Error> {

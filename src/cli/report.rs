@@ -292,3 +292,22 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_by_the_width_of_what_is_shown() {
+        let rows = [["馬", "1.0"], ["cat", "10.0"]].map(|row| row.map(String::from).to_vec());
+        assert_eq!(table(&rows), "馬    1.0\ncat  10.0\n");
+    }
+
+    #[test]
+    fn very_large_and_small_numbers_are_powers_of_ten() {
+        assert_eq!(
+            [1.0, 0.0, 999_999.0, 1e300, 1e-9].map(number),
+            ["1.000", "0.000", "999999.000", "1.000e300", "1.000e-9"]
+        );
+    }
+}

@@ -20,6 +20,7 @@ use crate::dataset::shapes::{Shape, ShapesOptions, generate};
 use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
 use crate::evaluate::average_precision;
+use crate::evaluate::localisation::positive_share;
 use crate::explanation::{Explanation, Query};
 use crate::export::drawing::FilesError;
 use crate::format::atomic::{self, WriteError};
@@ -404,15 +405,7 @@ impl Example {
 
     /// Share of the map's positive relevance inside the shapes of this kind; 0 where nothing is positive.
     fn share(&self, map: ArrayView2<'_, f64>, shape: Shape) -> f64 {
-        let (mut inside, mut all) = (0.0, 0.0);
-        for ((y, x), value) in map.indexed_iter() {
-            let value = value.max(0.0);
-            all += value;
-            if self.mask.get_pixel(x as u32, y as u32).0[0] == shape.class() {
-                inside += value;
-            }
-        }
-        if all > 0.0 { inside / all } else { 0.0 }
+        positive_share(map, |x, y| self.mask.get_pixel(x, y).0[0] == shape.class())
     }
 }
 
