@@ -1,51 +1,16 @@
-//! Bag-of-Words image classifiers whose every decision can be read off the pixels.
+//! Image classifiers whose every decision can be read off the pixels, exactly.
 //!
-//! A picture is carried forward to a score, and the score back through the same rooms until each pixel holds its share; the
-//! shares add up to the score, and a [`ledger`] accounts for the rest to nine digits. The method is Bach, Binder, Montavon, Klauschen,
-//! Müller, Samek: *On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation*, PLOS ONE 10(7), 2015
-//! (cited as B15).
+//! A picture is carried forward to a score. The score is carried back through the same layers until each pixel holds its share. The
+//! shares add up to the score, and a [`Ledger`] accounts for the rest to nine digits. The method is layer-wise relevance propagation:
+//! Bach, Binder, Montavon, Klauschen, Müller, Samek, *On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise
+//! Relevance Propagation*, PLOS ONE 10(7), 2015 (cited as B15).
 //!
-//! # The picture of both ways
+//! # Use
 //!
-//! ```text
-//!             bow::features           bow::words                    bow::score
-//!             descriptors on a grid   nearest words, mapping,       kernel with the support
-//!                                     pooling in cells, L1          pictures, dual coefficients
-//!
-//!  Picture ─────────────────▶ local features ────────────────▶ histogram ────────────────▶ score f
-//!  (layer 0)                  (layer 2)                         (layer 3)
-//!
-//!  R1 a pixel ◀────────────── R2 a feature ◀───────────────── R3 a dimension ◀──────────── f
-//!             each feature's          each dimension's share        the kernel is a sum over
-//!             share, evenly on        by what the features          dimensions, and so is f, or
-//!             its support             put into it                   a product: Shapley values
-//!             features::support       words::pooling                score::{exact, shapley, taylor}
-//!
-//!                    what a step does not pass on is Kept, and booked in the ledger:
-//!                    f = Σ R1 + bias_sink + taylor_residual + no_features + error
-//! ```
-//!
-//! # The rooms
-//!
-//! | room | what it holds |
-//! | --- | --- |
-//! | [`picture`] | layer 0: decoding with limits, orientation, planes; tiles: cut windows, average their maps |
-//! | [`bow`] | the Bag-of-Words family: `features`, `words`, `score`, each with both directions; `evidence`: training pictures and words that speak; training; model and trace files |
-//! | — the seam — | nothing below knows which family of models there is |
-//! | [`model`], [`explanation`], [`ledger`] | what any family offers: scores, explanations, the account of relevance |
-//! | [`heatmap`] | map → picture; contact sheets |
-//! | [`evaluate`] | average precision, ROC AUC, accuracy; over folds |
-//! | [`export`] | batches: resumable, divisible, the same bytes always |
-//! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
-//! | [`mod@format`], [`numeric`] | files whole or not at all; sums and random streams in a fixed order; logarithm and exponential; products of bytes; roots on segments |
-//! | [`settings`], [`causes`] | closed sets of names, drafts from file and flags, faults reported together; errors as text |
-//! | [`progress`], [`timings`] | how long work tells that it is alive, and what its stages took |
-//! | [`figures`] | the paper's figures from the data at hand; above the seam |
-//! | [`cli`], [`error`] | the program |
-//!
-//! # Example
+//! Open a model, open a picture the way the model reads pictures, and ask for an explanation:
 //!
 //! ```
+//! # if !std::path::Path::new("models/voc2012.bowsight").exists() { return Ok(()); } // the package leaves it out
 //! use bowsight::{Keep, Model, Picture, Query};
 //!
 //! let model = bowsight::open("models/voc2012.bowsight")?;
@@ -59,25 +24,80 @@
 //! assert!((explanation.relevance.sum() - seen.scores()[cat]).abs() < 1e-9);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! One forward pass serves any number of explanations. Models are immutable: [`AnyModel::explainer`] explains by another method.
+//! [`bow::train::train`] trains a model, [`evaluate`] measures it, and [`export`] explains pictures by the batch.
+//!
+//! # The picture of both ways
+//!
+//! ```text
+//!             bow::features           bow::words                    bow::score
+//!             descriptors on a grid   nearest words, mapping,       kernel with the support
+//!                                     pooling in cells, L1          pictures, dual coefficients
+//!
+//!  pixels ──────────────────▶ local features ────────────────▶ histogram ────────────────▶ score f
+//!  (layer 1)                  (layer 2)                         (layer 3)
+//!
+//!  R1 per pixel ◀──────────── R2 per feature ◀──────────────── R3 per dimension ◀───────── f
+//!             each feature's          each dimension's share        the kernel is a sum over
+//!             share, evenly on        by what the features          dimensions, and so is f, or
+//!             its support             put into it                   a product: Shapley values
+//!             features::support       words::pooling                score::{exact, shapley, taylor}
+//!
+//!                    what a step does not pass on is Kept, and booked in the ledger:
+//!                    f = Σ R1 + bias_sink + taylor_residual + no_features + error
+//! ```
+//!
+//! # The rooms
+//!
+//! Imports run downward only; a test reads them.
+//!
+//! | room | what it holds |
+//! | --- | --- |
+//! | `cli`, `figures` | the program, and the paper's figures from the data at hand |
+//! | [`AnyModel`] | a model of any family, from a file that says which one it is |
+//! | [`bow`] | the Bag-of-Words family: `features`, `words` and `score`, each with both directions; training; model and trace files |
+//! | — the seam — | nothing below knows which families of models there are |
+//! | [`export`] | explanations by the batch: resumable, divisible, always the same bytes |
+//! | [`evaluate`] | average precision, ROC AUC, accuracy, over folds too |
+//! | [`model`] | what any family offers: scores, explanations, evidence |
+//! | [`explanation`], [`ledger`] | what is asked, what comes back, and where every part of the score went |
+//! | [`heatmap`] | maps as pictures; contact sheets |
+//! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
+//! | [`picture`] | decoding with limits, orientation, planes, tiles |
+//! | [`progress`], [`timings`] | signs of life of long work, and what its stages took |
+//! | `format`, `numeric`, `settings`, `causes` | files whole or not at all; sums and random streams in a fixed order; closed sets and drafts; errors as text |
+//!
+//! # Features
+//!
+//! - `cli` (default): the program `bowsight`. Needs `draw`.
+//! - `draw` (default, by way of `cli`): edges and captions in drawings, contact sheets, generated shapes.
+//!
+//! `default-features = false` leaves the library: training, scores, explanations, maps.
 
 mod any;
 pub mod bow;
+#[doc(hidden)]
 pub mod causes;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod dataset;
-pub mod error;
 pub mod evaluate;
-pub mod evidence;
 pub mod explanation;
 pub mod export;
-pub mod figures;
+#[cfg(feature = "cli")]
+mod figures;
+#[doc(hidden)]
 pub mod format;
 pub mod heatmap;
 pub mod ledger;
 pub mod model;
+#[doc(hidden)]
 pub mod numeric;
 pub mod picture;
 pub mod progress;
+#[doc(hidden)]
 pub mod settings;
 #[cfg(test)]
 mod shared_data;

@@ -7,6 +7,7 @@ use ndarray::Array2;
 use super::config::ChannelConfig;
 use super::features::grid::{Grid, Position};
 use super::features::{self, FeatureFamily};
+use super::stages;
 use super::words::Assignment;
 use super::words::cells::Cells;
 use super::words::codebook::Codebook;
@@ -17,7 +18,7 @@ use crate::ledger::Kept;
 use crate::numeric::matrix;
 use crate::picture::Picture;
 use crate::picture::Rectangle;
-use crate::timings::{Stage, Timings};
+use crate::timings::Timings;
 
 /// Turns pictures into histograms, once the vocabulary is known.
 pub struct Encoder {
@@ -102,7 +103,7 @@ impl Encoder {
             if keep_descriptors {
                 kept.extend(strip.descriptors.iter());
             }
-            timings.time(Stage::Words, || match (&self.codebook, &self.mapping) {
+            timings.time(stages::WORDS, || match (&self.codebook, &self.mapping) {
                 (Codebook::Words(nearest, _), Some(mapping)) => {
                     nearest.search(strip.descriptors, k, |row, words, distances| {
                         let (descriptor, vocabulary) = (strip.descriptors.row(row), nearest.words().view());
@@ -116,7 +117,7 @@ impl Encoder {
             });
         });
         // Words are found strip by strip, in between: what is left is the features'.
-        timings.add(Stage::Features, began.elapsed().saturating_sub(timings.total()));
+        timings.add(stages::FEATURES, began.elapsed().saturating_sub(timings.total()));
         let descriptors = keep_descriptors.then(|| matrix((numbers.len(), self.family.width()), kept));
         Features { grid, numbers, assignment, descriptors, timings }
     }

@@ -8,10 +8,10 @@
 
 use super::score::kernel::Kernel;
 use super::score::{Decision, exact};
-use super::seen::SeenPicture;
-use crate::evidence::{Element, Elements, Evidence, Examples, Match, PartMap};
+use super::seen::{SeenPicture, see};
 use crate::explanation::Target;
 use crate::ledger::{Account, Ledger};
+use crate::model::evidence::{Element, Elements, Evidence, Examples, Match, PartMap};
 use crate::model::{Keep, ModelError};
 use crate::picture::Picture;
 
@@ -73,7 +73,7 @@ impl Evidence for SeenPicture<'_> {
 
     fn match_example(&self, target: Target, row: usize, example: &Picture) -> Result<Option<Match>, ModelError> {
         let Some(terms) = self.terms(target, row) else { return Ok(None) };
-        let other = self.model.see(example, Keep::Nothing, self.method)?;
+        let other = see(self.model, example, Keep::Nothing, self.method)?;
         Ok(Some(Match { claimed: self.part(&terms), answering: other.part(&terms) }))
     }
 

@@ -12,6 +12,7 @@
 pub mod channel;
 pub mod config;
 mod evidence;
+mod explainer;
 pub mod features;
 pub mod files;
 mod model;
@@ -19,13 +20,15 @@ mod presets;
 mod record;
 pub mod score;
 mod seen;
+mod stages;
 pub mod train;
 pub mod twins;
 pub mod words;
 
 pub use config::{Configuration, Settings};
+pub use explainer::Explainer;
 pub use files::{model as model_file, trace as trace_file};
-pub use model::{BagOfWords, Explainer, FittedChannel};
+pub use model::{BagOfWords, FittedChannel};
 pub use presets::Preset;
 pub use record::{GridPoint, MixtureRecord, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 pub use score::{BiasMode, Decomposition, Explaining, Roots};

@@ -11,10 +11,11 @@ use super::features::support;
 use super::files::trace;
 use super::model::{BagOfWords, FittedChannel};
 use super::score::{Decomposed, Explaining};
-use crate::evidence::Evidence;
+use super::stages;
 use crate::explanation::{Explanation, Query, Target, Window};
 use crate::format::container::Container;
 use crate::ledger::{Ledger, Note};
+use crate::model::evidence::Evidence;
 use crate::model::{Keep, Model, ModelError, Seen};
 use crate::numeric::root::NoRoot;
 use crate::picture::{Picture, Rectangle, tiles};
@@ -78,11 +79,11 @@ pub(super) fn histograms(
     timings: &mut Timings,
 ) -> Result<Vec<Vec<f32>>, ModelError> {
     let features = find_features(model, picture, Keep::Nothing)?;
-    features.iter().for_each(|features| *timings += features.timings);
+    features.iter().for_each(|features| *timings += &features.timings);
     let region = Rectangle::of_size(picture.width(), picture.height());
     let channels = model.channels.iter().zip(&features);
     let encode = |(channel, features): (&FittedChannel, _)| channel.encoder.encode(features, region).histogram;
-    Ok(timings.time(Stage::Pool, || channels.map(encode).collect()))
+    Ok(timings.time(stages::POOL, || channels.map(encode).collect()))
 }
 
 /// Pixels → the local features of every channel.
@@ -101,9 +102,9 @@ fn view(model: &BagOfWords, features: &[Features], region: Rectangle) -> View {
     let mut timings = Timings::default();
     let channels = model.channels.iter().zip(features);
     let encode = || channels.map(|(channel, features)| channel.encoder.encode(features, region)).collect();
-    let encoded: Vec<Encoded> = timings.time(Stage::Pool, encode);
+    let encoded: Vec<Encoded> = timings.time(stages::POOL, encode);
     let histograms = encoded.iter().map(|encoded| encoded.histogram.as_slice()).collect();
-    let scores = timings.time(Stage::Scores, || model.classifier.scores(histograms));
+    let scores = timings.time(stages::SCORES, || model.classifier.scores(histograms));
     View { region, encoded, scores, timings }
 }
 
@@ -113,7 +114,7 @@ impl Seen for SeenPicture<'_> {
     }
 
     fn timings(&self) -> Timings {
-        self.features.iter().map(|features| features.timings).chain([self.whole.timings]).sum()
+        self.features.iter().map(|features| &features.timings).chain([&self.whole.timings]).sum()
     }
 
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
@@ -145,13 +146,13 @@ impl SeenPicture<'_> {
         let explain = |&window: &Rectangle| {
             let view = view(self.model, &self.features, window);
             let mut shares = self.backward(&view, query)?;
-            shares.timings += view.timings;
+            shares.timings += &view.timings;
             Ok(shares)
         };
         let shares: Vec<PixelShares> = windows.par_iter().map(explain).collect::<Result<_, ModelError>>()?;
         let maps = windows.iter().zip(&shares).map(|(window, shares)| (*window, shares.relevance.view()));
         let relevance = tiles::average(width, height, maps);
-        let timings = shares.iter().map(|shares| shares.timings).sum();
+        let timings = shares.iter().map(|shares| &shares.timings).sum();
         let mut traces = Vec::new();
         let mut accounts = Vec::new();
         for (rectangle, shares) in windows.into_iter().zip(shares) {
@@ -191,13 +192,31 @@ impl SeenPicture<'_> {
         let (r2, relevance) = self.to_pixels(view, &r3, &mut ledger);
         let ledger = ledger.close(relevance.sum())?;
         let trace = query.trace.then(|| {
-            let (root, method) = (root.as_deref(), self.method);
-            let layers = trace::Layers { kind, method, r3: &r3, root, r2: &r2, relevance: &relevance, ledger: &ledger };
-            trace::trace(self, view, query, &layers)
+            let channels = self.model.channels.iter().zip(&self.features).zip(&view.encoded).enumerate();
+            let channels = channels.map(|(u, ((channel, features), encoded))| trace::Channel {
+                encoder: &channel.encoder,
+                features,
+                encoded,
+                r3: &r3[u],
+                root: root.as_ref().map(|root| root[u].as_slice()),
+                r2: &r2[u],
+            });
+            let name = |category: usize| self.model.training.categories[category].as_str();
+            trace::trace(&trace::Layers {
+                category: name(query.target.category),
+                against: query.target.against.map_or("", name),
+                method: self.method,
+                kind,
+                window: query.tiles.map(|tiles| (tiles, view.region)),
+                channels: channels.collect(),
+                relevance: &relevance,
+                ledger: &ledger,
+                image: self.image.as_ref(),
+            })
         });
         let channels = r3.iter().map(|r3| r3.iter().sum()).collect();
         let mut timings = Timings::default();
-        timings.add(Stage::Back, began.elapsed());
+        timings.add(Stage::BACK, began.elapsed());
         Ok(PixelShares { relevance, ledger, channels, trace, timings })
     }
 

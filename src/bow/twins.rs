@@ -74,7 +74,7 @@ impl Seen for MirrorPair<'_> {
     }
 
     fn timings(&self) -> Timings {
-        [self.own.timings(), self.twin.timings()].into_iter().sum()
+        [&self.own.timings(), &self.twin.timings()].into_iter().sum()
     }
 
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
@@ -93,7 +93,7 @@ impl Seen for MirrorPair<'_> {
             Ledger::for_windows(score, relevance.sum(), windows.iter().map(|window| &window.ledger))
         };
         let parts = own.parts.iter().zip(&twin.parts).map(|(a, b)| mean(*a, *b)).collect();
-        let timings = [own.timings, twin.timings].into_iter().sum();
+        let timings = [&own.timings, &twin.timings].into_iter().sum();
         Ok(Explanation { score: ledger.score, relevance, ledger, parts, windows, traces: Vec::new(), timings })
     }
 }

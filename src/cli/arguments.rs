@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::any::{AnyModel, BiasMode, Decomposition, Method, Roots};
+use crate::cli::error::Error;
 use crate::dataset::{Dataset, Layout};
-use crate::error::Error;
 use crate::explanation::{Query, Selection, Target};
 use crate::export::drawing::Drawing;
 use crate::format::npy::Dtype;

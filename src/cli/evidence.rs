@@ -12,14 +12,14 @@ use crate::any::AnyModel;
 use crate::bow::BagOfWords;
 use crate::bow::config::Twins;
 use crate::bow::words::examples;
+use crate::cli::error::Error;
 use crate::dataset::{Dataset, Layout};
-use crate::error::Error;
-use crate::evidence::{self, Element, Example, PartMap};
 use crate::explanation::{Query, Target};
 use crate::export::drawing::{Base, Drawing, Files, FilesError};
 use crate::format::png::write_png;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
+use crate::model::evidence::{Element, Evidence as OfModel, Example, PartMap};
 use crate::model::{Model, Seen};
 use crate::picture::Picture;
 
@@ -181,7 +181,7 @@ impl Reader<'_> {
 
     fn read_neighbours(
         &self,
-        evidence: &dyn evidence::Evidence,
+        evidence: &dyn OfModel,
         place: &Place<'_>,
         count: usize,
         files: &mut Files,
@@ -241,7 +241,7 @@ impl Reader<'_> {
     /// The training picture, and where the kernels are sums the pixels of both that answer each other.
     fn neighbour_cells(
         &self,
-        evidence: &dyn evidence::Evidence,
+        evidence: &dyn OfModel,
         place: &Place<'_>,
         neighbour: &Example,
         training_files: &HashMap<String, PathBuf>,
@@ -272,7 +272,7 @@ impl Reader<'_> {
 
     fn read_words(
         &self,
-        evidence: &dyn evidence::Evidence,
+        evidence: &dyn OfModel,
         place: &Place<'_>,
         count: usize,
         files: &mut Files,

@@ -12,7 +12,7 @@ use super::arguments::{Explaining, ModelFile, selection};
 use super::evidence::{Evidence, Found, Place, Reader};
 use super::report::Reporter;
 use crate::causes::chain;
-use crate::error::Error;
+use crate::cli::error::Error;
 use crate::explanation::{Query, Selection};
 use crate::export::drawing::{Base, Drawing, Files, WindowAccount, require_different_names};
 use crate::format::path_text::to_text;
@@ -153,15 +153,15 @@ impl Job<'_> {
     }
 
     fn explain(&self, path: &Path, timings: &mut Timings) -> Result<Vec<Explained>, Error> {
-        let picture = timings.time(Stage::Decode, || Picture::open(path, self.model.reading()))?;
+        let picture = timings.time(Stage::DECODE, || Picture::open(path, self.model.reading()))?;
         let fail = |source| Error::Explain { path: path.to_path_buf(), source };
         let seen = self.model.forward(&picture, self.keep).map_err(fail)?;
-        *timings += seen.timings();
+        *timings += &seen.timings();
         let mut explained = Vec::new();
         for category in self.selection.of(&[], seen.scores()) {
             let query = self.query.about(category);
             let explanation = seen.explain(&query).map_err(fail)?;
-            *timings += explanation.timings;
+            *timings += &explanation.timings;
             let writing = Instant::now();
             let name = &self.model.categories()[category];
             let base = self.base(path, name);
@@ -183,7 +183,7 @@ impl Job<'_> {
             let title = format!("{}: {name}", name_of(path));
             let place = Place { path, picture: &picture, target: query.target, out: self.out, base: &base, title };
             let evidence = self.evidence.read(seen.as_ref(), &place, &mut written.files)?;
-            timings.add(Stage::Write, writing.elapsed());
+            timings.add(Stage::WRITE, writing.elapsed());
             explained.push(Explained {
                 picture: path.to_path_buf(),
                 category: name.clone(),

@@ -5,6 +5,7 @@ mod completions;
 mod configuring;
 mod cross_validate;
 mod demo;
+pub(crate) mod error;
 mod evaluate;
 mod evidence;
 mod explain;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::Error;
+use crate::cli::error::Error;
 use report::Reporter;
 
 /// What a command that ran to its end says of it.

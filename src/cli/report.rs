@@ -1,6 +1,5 @@
 //! What the program says: results to standard output, everything else to standard error.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -11,9 +10,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::arguments::Global;
 use crate::causes::causes;
-use crate::error::Error;
+use crate::cli::error::Error;
 use crate::progress::Progress;
-use crate::timings::{self, Timings};
+use crate::timings::Timings;
 
 /// Time between two lines of a stage.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -46,7 +45,12 @@ pub(crate) struct Finished {
     /// Those that said what they took.
     pictures: usize,
     /// What these took by their own stages, summed over all threads.
-    thread_seconds: BTreeMap<&'static str, f64>,
+    #[serde(serialize_with = "by_name")]
+    thread_seconds: Vec<(&'static str, f64)>,
+}
+
+fn by_name<S: serde::Serializer>(parts: &[(&'static str, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(parts.iter().copied())
 }
 
 /// Speaks for one run of the program.
@@ -152,8 +156,7 @@ impl Reporter {
         let mut rows = vec![["stage", "seconds", "of all threads", "ms a picture"].map(String::from).to_vec()];
         for stage in self.finished() {
             rows.push(row(&stage.stage, Some(stage.seconds), None, stage.pictures));
-            let parts = timings::Stage::ALL.iter().map(|part| part.name());
-            for (part, seconds) in parts.filter_map(|part| Some((part, *stage.thread_seconds.get(part)?))) {
+            for (part, seconds) in stage.thread_seconds {
                 rows.push(row(&format!("  {part}"), None, Some(seconds), stage.pictures));
             }
         }
@@ -247,7 +250,7 @@ impl Progress for Reporter {
             && let Some(stage) = stage.as_mut()
         {
             stage.pictures += pictures;
-            stage.timings += *timings;
+            stage.timings += timings;
         }
     }
 
@@ -258,8 +261,8 @@ impl Progress for Reporter {
         }
         let seconds = stage.began.elapsed().as_secs_f64();
         self.detail(&format!("{}: {seconds:.2} s", stage.name));
-        let parts = timings::Stage::ALL.iter().map(|&part| (part.name(), stage.timings.of(part).as_secs_f64()));
-        let thread_seconds = parts.filter(|(_, seconds)| *seconds > 0.0).collect();
+        let thread_seconds =
+            stage.timings.iter().map(|(part, duration)| (part.name(), duration.as_secs_f64())).collect();
         if let Ok(mut finished) = self.finished.lock() {
             finished.push(Finished { stage: stage.name, seconds, pictures: stage.pictures, thread_seconds });
         }

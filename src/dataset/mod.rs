@@ -3,6 +3,7 @@
 mod folders;
 pub mod folds;
 pub mod list;
+#[cfg(feature = "draw")]
 pub mod shapes;
 pub mod voc;
 

@@ -22,7 +22,7 @@ use crate::timings::{Stage, Timings};
 /// The scores of one picture in every category of the model, or why there are none.
 pub type PictureScores = Result<Vec<f64>, String>;
 
-/// Pictures that a model is given together: a panel of those whose histograms it sums side by side.
+/// Pictures that a model is given together, at most.
 const TOGETHER: usize = 32;
 
 /// Scores every picture of `dataset`, in its order.
@@ -37,17 +37,17 @@ pub fn scores(model: &dyn Model, dataset: &Dataset, progress: &dyn Progress) -> 
             let (mut decoding, mut timings) = (Timings::default(), Timings::default());
             // Decoded one after the other, as the model asks for them: a picture may be large.
             let mut opened = entries.iter().filter_map(|entry| {
-                let picture = decoding.time(Stage::Decode, || Picture::open(dataset.file(entry), model.reading()));
+                let picture = decoding.time(Stage::DECODE, || Picture::open(dataset.file(entry), model.reading()));
                 progress.step();
                 scores.push(picture.as_ref().map(|_| Vec::new()).map_err(|error| crate::causes::chain(error)));
                 picture.ok()
             });
             let found = model.scores(&mut opened);
-            timings += found.timings;
+            timings += &found.timings;
             for (scores, found) in scores.iter_mut().filter(|scores| scores.is_ok()).zip(found.scores) {
                 *scores = found.map_err(|error| crate::causes::chain(&error));
             }
-            timings += decoding;
+            timings += &decoding;
             progress.took(entries.len(), &timings);
             scores
         })

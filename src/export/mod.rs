@@ -398,7 +398,7 @@ fn explain_picture(
             None => vec![blank("", None)],
         }
     };
-    let picture = match timings.time(Stage::Decode, || Picture::open(plan.dataset.file(entry), model.reading())) {
+    let picture = match timings.time(Stage::DECODE, || Picture::open(plan.dataset.file(entry), model.reading())) {
         Ok(picture) => picture,
         Err(error) => return Ok(failed(crate::causes::chain(&error))),
     };
@@ -406,7 +406,7 @@ fn explain_picture(
         Ok(seen) => seen,
         Err(error) => return Ok(failed(crate::causes::chain(&error))),
     };
-    *timings += seen.timings();
+    *timings += &seen.timings();
     let mut lines = Vec::new();
     for category in plan.selection.of(&entry.labels, seen.scores()) {
         let name = &names[category];
@@ -418,9 +418,9 @@ fn explain_picture(
                 continue;
             }
         };
-        *timings += explanation.timings;
+        *timings += &explanation.timings;
         let base = Base::new(&entry.id, name, against);
-        let written = timings.time(Stage::Write, || plan.drawing.write(&plan.out, &base, &picture, &explanation))?;
+        let written = timings.time(Stage::WRITE, || plan.drawing.write(&plan.out, &base, &picture, &explanation))?;
         lines.push(Line {
             score: Some(explanation.score),
             sum_relevance: Some(explanation.ledger.sum_relevance),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use crate::settings::TextError;
+
 /// Shard `index` of `count`, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
@@ -14,24 +16,18 @@ pub struct Shard {
     pub count: u64,
 }
 
-/// A text that names no shard.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("shard must be I/N with I from 0 to N − 1 and N at most 100000, such as \"0/4\", got \"{found}\"")]
-pub struct ShardError {
-    /// What was given.
-    pub found: String,
-}
-
 impl FromStr for Shard {
-    type Err = ShardError;
+    type Err = TextError;
 
-    fn from_str(text: &str) -> Result<Self, ShardError> {
+    fn from_str(text: &str) -> Result<Self, TextError> {
         let shard = text
             .split_once('/')
             .and_then(|(index, count)| Some(Self { index: index.parse().ok()?, count: count.parse().ok()? }));
-        shard
-            .filter(|shard| shard.index < shard.count && shard.count <= 100_000)
-            .ok_or_else(|| ShardError { found: text.to_string() })
+        shard.filter(|shard| shard.index < shard.count && shard.count <= 100_000).ok_or_else(|| TextError {
+            what: "shard",
+            expected: "I/N with I from 0 to N − 1 and N at most 100000, such as \"0/4\"",
+            found: text.to_string(),
+        })
     }
 }
 

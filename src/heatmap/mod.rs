@@ -4,16 +4,18 @@
 //! B15 (Bach et al. 2015, Eq 35) divides by the picture's largest magnitude and prefers that of a set of pictures for judging
 //! a classifier: a map drawn at its own scale looks strong however little it says.
 
+mod edges;
 mod palette;
 mod panel;
 mod scale;
+#[cfg(feature = "draw")]
 pub mod sheet;
 
 use ndarray::ArrayView2;
 
 pub use palette::Palette;
 pub use panel::{Panel, render};
-pub use scale::{Scale, ScaleError};
+pub use scale::Scale;
 
 /// Colours of drawings, and what their ends stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +42,9 @@ pub enum HeatmapError {
         /// Map height.
         map_height: usize,
     },
+    /// The panel has edges, and the program was built without them.
+    #[error("edges can't be drawn: this program was built without the feature \"draw\"")]
+    NoEdges,
 }
 
 /// `max_q |R1_q|`; 0 for an empty map.

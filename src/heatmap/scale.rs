@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::settings::TextError;
+use crate::settings::text::NumberOrText;
+
 /// The relevance of a pixel that gets the last colour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scale {
@@ -16,24 +19,20 @@ pub enum Scale {
     Value(f64),
 }
 
-/// A text or number that names no scale.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("\"scale\" must be \"picture\", \"set\" or a positive number, got \"{found}\"")]
-pub struct ScaleError {
-    /// What was given.
-    pub found: String,
-}
-
 impl FromStr for Scale {
-    type Err = ScaleError;
+    type Err = TextError;
 
-    fn from_str(text: &str) -> Result<Self, ScaleError> {
+    fn from_str(text: &str) -> Result<Self, TextError> {
         match text {
             "picture" => Ok(Scale::Picture),
             "set" => Ok(Scale::Set),
             _ => match text.parse::<f64>() {
                 Ok(value) if value.is_finite() && value > 0.0 => Ok(Scale::Value(value)),
-                _ => Err(ScaleError { found: text.to_string() }),
+                _ => Err(TextError {
+                    what: "scale",
+                    expected: "\"picture\", \"set\" or a positive number",
+                    found: text.to_string(),
+                }),
             },
         }
     }
@@ -60,17 +59,7 @@ impl Serialize for Scale {
 
 impl<'de> Deserialize<'de> for Scale {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Number(f64),
-            Text(String),
-        }
-        let text = match Either::deserialize(deserializer)? {
-            Either::Number(value) => value.to_string(),
-            Either::Text(text) => text,
-        };
-        text.parse().map_err(serde::de::Error::custom)
+        NumberOrText::deserialize(deserializer)?.into_text().parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use ndarray::{Array2, ArrayView2, s};
 
 use super::Rectangle;
+use crate::settings::TextError;
 
 /// Side and offset of the windows in pixels, e.g. `102/34`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +20,6 @@ pub struct Tiles {
     pub offset: usize,
 }
 
-/// A text that names no tiles.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "\"tiles\" must be SIDE/OFFSET in pixels with 1 ≤ OFFSET ≤ SIDE ≤ 65536, such as \"102/34\", or \"\" for none, got \"{found}\""
-)]
-pub struct TilesError {
-    /// What was given.
-    pub found: String,
-}
-
 impl Default for Tiles {
     /// Those of B15's Fig 6.
     fn default() -> Self {
@@ -37,14 +28,18 @@ impl Default for Tiles {
 }
 
 impl FromStr for Tiles {
-    type Err = TilesError;
+    type Err = TextError;
 
-    fn from_str(text: &str) -> Result<Self, TilesError> {
+    fn from_str(text: &str) -> Result<Self, TextError> {
         let parsed = text.split_once('/').and_then(|(side, offset)| {
             let (side, offset) = (side.parse().ok()?, offset.parse().ok()?);
             (1 <= offset && offset <= side && side <= 65_536).then_some(Self { side, offset })
         });
-        parsed.ok_or_else(|| TilesError { found: text.to_string() })
+        parsed.ok_or_else(|| TextError {
+            what: "tiles",
+            expected: "SIDE/OFFSET in pixels with 1 ≤ OFFSET ≤ SIDE ≤ 65536, such as \"102/34\", or \"\" for none",
+            found: text.to_string(),
+        })
     }
 }
 

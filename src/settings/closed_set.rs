@@ -5,7 +5,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {set} \"{found}\": must be one of {allowed}{}", nearest_clause(.nearest))]
 pub struct UnknownName {
-    /// What kind of thing was asked for, e.g. "kernel".
+    /// What kind of thing was asked for, such as "layout".
     pub set: &'static str,
     /// The name that was given.
     pub found: String,
@@ -41,7 +41,8 @@ macro_rules! closed_set {
             /// Every variant, in the order of the table.
             pub const ALL: &'static [$type] = &[$($type::$variant),+];
 
-            /// All names, for people: `a, b, c`.
+            /// Lists all names for people: `a, b, c`.
+            #[allow(dead_code, reason = "not every set is listed")]
             pub fn names() -> String {
                 Self::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", ")
             }

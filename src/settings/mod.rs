@@ -5,7 +5,9 @@
 pub mod closed_set;
 mod draft;
 mod faults;
+pub mod text;
 
 pub use closed_set::UnknownName;
 pub use draft::{Checked, Draft, ReadError, UnknownKey, to_toml};
 pub use faults::{ConfigError, Faults};
+pub use text::TextError;

@@ -6,21 +6,7 @@ use crate::bow::score::{BiasMode, Decomposition, Explaining, Roots};
 use crate::heatmap::{Looks, Palette, Scale};
 use crate::model::Presentation;
 use crate::picture::tiles::Tiles;
-
-/// Tiles or none, as text: `"102/34"`, `""`.
-mod tiles_text {
-    use super::Tiles;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(tiles: &Option<Tiles>, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&tiles.map_or_else(String::new, |tiles| tiles.to_string()))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tiles>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
-    }
-}
+use crate::settings::text::optional;
 
 /// Explanation: the method, and how its results are presented.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +15,7 @@ pub struct ExplainConfig {
     /// Where the bias goes.
     pub bias: BiasMode,
     /// Whether pictures are explained by windows; side and offset.
-    #[serde(with = "tiles_text")]
+    #[serde(with = "optional")]
     pub tiles: Option<Tiles>,
     /// How a score is split over the dimensions.
     pub decomposition: Decomposition,

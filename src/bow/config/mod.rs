@@ -14,7 +14,7 @@ use super::score::Decomposition;
 pub use super::score::KernelConfig;
 use super::score::feature_map::MOST_ORDER;
 use super::score::kernel::KernelKind;
-pub use super::train::settings::{ChannelWeights, ClassWeight, CombinationConfig, Cost, CostError, Solver, SvmConfig};
+pub use super::train::settings::{ChannelWeights, ClassWeight, CombinationConfig, Cost, Solver, SvmConfig};
 pub use super::words::{MappingConfig, PoolingConfig, VocabularyConfig};
 use crate::picture::DecodeOptions;
 use crate::settings::{Checked, ConfigError, Faults};

@@ -8,11 +8,12 @@ use super::codebook;
 use super::error::{ModelFileError, mismatch};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{Configuration, Settings, Solver};
+use crate::bow::model::{BagOfWords, FittedChannel};
+use crate::bow::record::TrainingRecord;
 use crate::bow::score::feature_map::{FeatureMap, Weights};
 use crate::bow::score::kernel::Kernel;
 use crate::bow::score::{Classifier, KernelChannel, KernelMachine, LinearChannel, LinearMachine};
 use crate::bow::words::examples::{EXAMPLES, PATCH, WordExamples};
-use crate::bow::{BagOfWords, FittedChannel, TrainingRecord};
 use crate::format::atomic::WriteError;
 use crate::format::container::{self, Container, Reader, Values};
 

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::bow::SolverRecord;
 use crate::bow::config::{ClassWeight, Settings};
+use crate::bow::record::SolverRecord;
 use crate::bow::score::svm::{self, Problem, Report, Solution};
 
 /// What a category's errors cost.

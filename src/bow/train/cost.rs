@@ -8,7 +8,7 @@ use super::error::TrainError;
 use super::histograms::{Part, Scored};
 use super::kernels::ScaledKernels;
 use crate::bow::config::Settings;
-use crate::bow::{GridPoint, Validation};
+use crate::bow::record::{GridPoint, Validation};
 use crate::evaluate::average_precision;
 use crate::progress::Progress;
 

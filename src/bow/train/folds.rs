@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::{TrainError, TrainingData, train};
-use crate::bow::TrainingRecord;
 use crate::bow::config::{Cost, Settings};
+use crate::bow::record::TrainingRecord;
 use crate::dataset::Dataset;
 use crate::evaluate::{self, PictureScores};
 use crate::progress::Progress;

@@ -1,6 +1,6 @@
 //! Training step 2: the histograms of every picture that training looks at, and of their mirror twins.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
@@ -16,6 +16,7 @@ use super::task::{LeftOut, Task, TrainingData};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{ChannelConfig, Settings, Twins};
 use crate::bow::files::codebook;
+use crate::bow::stages;
 use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
 use crate::format::container::Container;
@@ -235,22 +236,21 @@ pub(super) fn encode<T: Send, E: Send>(
             };
             // Opened only if something is missing.
             let picture = OnceCell::new();
-            let timings = Cell::new(Timings::default());
+            let timings = RefCell::new(Timings::default());
             let histogram = |number: usize, mirrored: bool| -> Result<Vec<f32>, String> {
                 let (encoder, key) = (encoders[number], key(number, mirrored));
                 let stored = cache.zip(key.as_ref());
                 if let Some(known) = stored.and_then(|(cache, key)| cache.numbers(key, encoder.config.dimensions())) {
                     return Ok(known);
                 }
-                let mut took = timings.get();
-                let own = picture.get_or_init(|| took.time(Stage::Decode, || open(&path, &options, encoders)));
+                let mut took = timings.borrow_mut();
+                let own = picture.get_or_init(|| took.time(Stage::DECODE, || open(&path, &options, encoders)));
                 let own = own.as_ref().map_err(String::clone)?;
                 let twin = mirrored.then(|| own.mirrored());
                 let features = encoder.features(twin.as_ref().unwrap_or(own), false);
-                took += features.timings;
+                *took += &features.timings;
                 let encode = || encoder.encode(&features, features.grid.region()).histogram;
-                let histogram = took.time(Stage::Pool, encode);
-                timings.set(took);
+                let histogram = took.time(stages::POOL, encode);
                 if let Some((cache, key)) = stored {
                     cache.put_numbers(key, &histogram);
                 }
@@ -259,7 +259,7 @@ pub(super) fn encode<T: Send, E: Send>(
             let side = |&mirrored: &bool| (0..encoders.len()).map(|number| histogram(number, mirrored)).collect();
             let histograms = sides.iter().map(side).collect::<Result<Vec<_>, String>>();
             let result = histograms.map(|histograms| keep(number, histograms));
-            progress.took(1, &timings.get());
+            progress.took(1, &timings.borrow());
             progress.step();
             match result {
                 Ok(kept) => kept.map(Ok),

@@ -20,7 +20,8 @@ use std::convert::Infallible;
 
 use super::channel::Encoder;
 use super::config::{Settings, Solver, Twins};
-use super::{BagOfWords, FittedChannel, TrainingRecord};
+use super::model::{BagOfWords, FittedChannel};
+use super::record::TrainingRecord;
 use crate::dataset::{Dataset, Entry};
 use crate::progress::Progress;
 use cache::Cache;

@@ -11,6 +11,7 @@ use crate::bow::config::{ChannelConfig, Settings};
 use crate::bow::features::{self, FeatureFamily};
 use crate::bow::files::codebook;
 use crate::bow::record::VocabularyRecord;
+use crate::bow::stages;
 use crate::bow::words::codebook::Codebook;
 use crate::bow::words::examples::{EXAMPLES, Example, WordExamples};
 use crate::bow::words::mapping::MappingKind;
@@ -130,14 +131,14 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
         .map(|entry| {
             // A bad picture is reported when the histograms are made; here it just gives nothing.
             let mut timings = Timings::default();
-            let picture = timings.time(Stage::Decode, || Picture::open(dataset.file(entry), &options).ok());
+            let picture = timings.time(Stage::DECODE, || Picture::open(dataset.file(entry), &options).ok());
             let channel = |(at, &u): (usize, &usize)| {
                 let Some(picture) = &picture else { return Sample::default() };
                 let count = settings.channel[u].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
                 let name = format!("sample/{}/{}", occurrence(settings, u), entry.id);
                 sample_descriptors(families[at].as_ref(), picture, count, settings.seed, &name)
             };
-            let sample = timings.time(Stage::Features, || wanted.iter().enumerate().map(channel).collect());
+            let sample = timings.time(stages::FEATURES, || wanted.iter().enumerate().map(channel).collect());
             progress.took(1, &timings);
             progress.step();
             sample

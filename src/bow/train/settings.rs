@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::settings::TextError;
+use crate::settings::text::NumberOrText;
+
 crate::closed_set! {
     /// Where the channels' weights β come from.
     pub enum ChannelWeights as "channel weights" {
@@ -72,35 +75,27 @@ impl Serialize for Cost {
 
 impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Number(f64),
-            Text(String),
-        }
-        match Either::deserialize(deserializer) {
-            Ok(Either::Number(c)) => Ok(Cost::Fixed(c)),
-            Ok(Either::Text(text)) => text.parse().map_err(serde::de::Error::custom),
-            Err(_) => Err(serde::de::Error::custom(CostError { found: "neither".to_string() })),
+        match NumberOrText::deserialize(deserializer) {
+            Ok(NumberOrText::Number(c)) => Ok(Cost::Fixed(c)),
+            Ok(NumberOrText::Text(text)) => text.parse().map_err(serde::de::Error::custom),
+            Err(_) => Err(serde::de::Error::custom(Cost::unknown("neither"))),
         }
     }
 }
 
-/// A text that names no C.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("\"c\" must be \"validate\" or a positive number, got \"{found}\"")]
-pub struct CostError {
-    /// What was given.
-    pub found: String,
+impl Cost {
+    fn unknown(text: &str) -> TextError {
+        TextError { what: "c", expected: "\"validate\" or a positive number", found: text.to_string() }
+    }
 }
 
 impl std::str::FromStr for Cost {
-    type Err = CostError;
+    type Err = TextError;
 
-    fn from_str(text: &str) -> Result<Self, CostError> {
+    fn from_str(text: &str) -> Result<Self, TextError> {
         match text {
             "validate" => Ok(Cost::Validate),
-            _ => text.parse().map(Cost::Fixed).map_err(|_| CostError { found: text.to_string() }),
+            _ => text.parse().map(Cost::Fixed).map_err(|_| Cost::unknown(text)),
         }
     }
 }

@@ -5,8 +5,8 @@ use super::error::TrainError;
 use super::histograms::{Part, Rows, Splits};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{Cost, Settings};
+use crate::bow::record::{SolverRecord, Validation};
 use crate::bow::score::Classifier;
-use crate::bow::{SolverRecord, Validation};
 use crate::dataset::Dataset;
 use crate::progress::Progress;
 

@@ -7,6 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::picture::Rectangle;
+use crate::settings::TextError;
+use crate::settings::text::serde_as_text;
 
 /// The levels of a pyramid, e.g. `1x1+2x2+3x1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,16 +16,8 @@ pub struct CellLayout {
     levels: Vec<(usize, usize)>,
 }
 
-/// A text that names no cell layout.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"cells\" must be levels of ROWSxCOLUMNS joined by +, each 1 to 16, such as \"1x1+2x2+3x1\", got \"{found}\"")]
-pub struct CellLayoutError {
-    /// What was given.
-    pub found: String,
-}
-
 impl FromStr for CellLayout {
-    type Err = CellLayoutError;
+    type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let side = |part: &str| part.parse::<usize>().ok().filter(|side| (1..=16).contains(side));
@@ -33,7 +27,11 @@ impl FromStr for CellLayout {
             .collect();
         match levels {
             Some(levels) if levels.len() <= 16 => Ok(Self { levels }),
-            _ => Err(CellLayoutError { found: text.to_string() }),
+            _ => Err(TextError {
+                what: "cells",
+                expected: "levels of ROWSxCOLUMNS joined by +, each 1 to 16, such as \"1x1+2x2+3x1\"",
+                found: text.to_string(),
+            }),
         }
     }
 }
@@ -47,17 +45,7 @@ impl fmt::Display for CellLayout {
     }
 }
 
-impl serde::Serialize for CellLayout {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for CellLayout {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(CellLayout);
 
 impl CellLayout {
     /// The usual pyramid `1x1+2x2+3x1`.

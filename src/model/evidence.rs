@@ -1,12 +1,12 @@
 //! What speaks for and against a score besides pixels: training examples, and elements of what the model has learnt.
 //!
-//! Examples: `f(x) − b = Σ_i c_i`, one contribution c_i per training picture. Elements, such as visual words: each has a share of the score and a map of
+//! Examples: `f(x) − b = Σ_i c_i`, one contribution c_i per training picture. Elements: each has a share of the score and a map of
 //! its own, and all elements' maps add up to the whole map.
 
 use ndarray::Array2;
 
+use super::ModelError;
 use crate::explanation::Target;
-use crate::model::ModelError;
 use crate::picture::Picture;
 
 /// A training picture and what it contributes to a score.

@@ -1,91 +1,17 @@
 //! What any family of models offers to evaluation, explanation and export.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod error;
+pub mod evidence;
 
-use crate::evidence::Evidence;
+use std::collections::BTreeMap;
+
 use crate::explanation::{Explanation, Query};
 use crate::heatmap::Looks;
 use crate::picture::tiles::Tiles;
 use crate::picture::{DecodeOptions, Picture, Rectangle};
-use crate::settings::closed_set::nearest;
 use crate::timings::Timings;
-
-/// Why a model could not see a picture or explain its score.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// The query names a category that the model does not have.
-    #[error("there is no category {index}: the model has {count}")]
-    UnknownCategory {
-        /// The index asked for.
-        index: usize,
-        /// Number of categories.
-        count: usize,
-    },
-    /// The picture is too small to say anything about.
-    #[error("{width}×{height} pixels are too few: {what} needs at least {smallest}×{smallest}")]
-    TooSmall {
-        /// What did not fit.
-        what: &'static str,
-        /// Width of the picture in pixels.
-        width: usize,
-        /// Height of the picture in pixels.
-        height: usize,
-        /// Smallest side that suffices, in pixels.
-        smallest: usize,
-    },
-    /// The model cannot do what was asked.
-    #[error("unsupported: {what} of a model whose {because}")]
-    Unsupported {
-        /// What was asked for.
-        what: &'static str,
-        /// What stands against it.
-        because: &'static str,
-    },
-    /// The account did not balance: a fault of the program.
-    #[error(transparent)]
-    NotConserved(#[from] crate::ledger::NotConserved),
-    /// The method of explanation does not work for this picture.
-    #[error("category \"{category}\" can't be explained{}", window.map_or_else(String::new, |window| format!(" in the window {window}")))]
-    NotExplained {
-        /// The category.
-        category: String,
-        /// The window, if the picture was cut into tiles.
-        window: Option<Rectangle>,
-        /// What a user can do about it.
-        hint: Option<String>,
-        /// Why not.
-        source: Arc<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl ModelError {
-    /// What a user can do about it, as a line to paste if there is one.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            ModelError::NotExplained { hint, .. } => hint.clone(),
-            _ => None,
-        }
-    }
-}
-
-/// A category that the model does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown category \"{found}\": the model knows {}", known.join(", "))]
-pub struct UnknownCategory {
-    /// The name given.
-    pub found: String,
-    /// The names that exist.
-    pub known: Vec<String>,
-}
-
-impl UnknownCategory {
-    /// The existing name that was probably meant.
-    pub fn nearest(&self) -> Option<String> {
-        nearest(&self.found, self.known.iter().map(String::as_str))
-    }
-}
+pub use error::{ModelError, UnknownCategory};
+use evidence::Evidence;
 
 /// What a forward pass keeps beyond what the way back needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +66,7 @@ pub trait Model: Send + Sync {
         for picture in pictures {
             let seen = self.forward(&picture, Keep::Nothing);
             if let Ok(seen) = &seen {
-                scored.timings += seen.timings();
+                scored.timings += &seen.timings();
             }
             scored.scores.push(seen.map(|seen| seen.scores().to_vec()));
         }
@@ -212,21 +138,5 @@ impl<M: Model + ?Sized> Rescorer for Whole<'_, M> {
     fn scores_with(&mut self, _changed: Rectangle, picture: &Picture) -> Result<&[f64], ModelError> {
         self.scores = self.model.forward(picture, Keep::Nothing)?.scores().to_vec();
         Ok(&self.scores)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_that_is_not_explained_is_named() {
-        let error = |window| {
-            let source = Arc::new(crate::numeric::root::NoRoot { value: 0.5, candidates: 3 });
-            ModelError::NotExplained { category: "horse".to_string(), window, hint: None, source }.to_string()
-        };
-        assert_eq!(error(None), "category \"horse\" can't be explained");
-        let window = Rectangle { x0: 34, y0: 0, x1: 136, y1: 102 };
-        assert_eq!(error(Some(window)), "category \"horse\" can't be explained in the window (34, 0)–(136, 102)");
     }
 }
