@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let split = |name: &str| Dataset::open(&arguments.data, Some(name), None);
     let trainval = split("trainval")?;
     let aligned = |name: &str| -> Result<Dataset, Box<dyn std::error::Error>> {
-        Ok(split(name)?.align_categories(&trainval.categories)?)
+        Ok(split(name)?.align_categories(&trainval.categories).dataset)
     };
     let (train, val, test) = (aligned("train")?, aligned("val")?, aligned("test")?);
     let mut names = Vec::new();

@@ -54,7 +54,8 @@ struct Sums {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let model = model_file::load(&arguments.model)?;
-    let dataset = Dataset::open(&arguments.data, Some(&arguments.split), None)?.align_categories(model.categories())?;
+    let dataset =
+        Dataset::open(&arguments.data, Some(&arguments.split), None)?.align_categories(model.categories()).dataset;
     let mut ways = vec![(Decomposition::Auto, Roots::Nearest)];
     if model.settings.channel.iter().all(|channel| channel.kernel.kind.is_differentiable()) {
         ways.extend(Roots::ALL.iter().map(|roots| (Decomposition::Taylor, *roots)));

@@ -18,6 +18,9 @@ pub struct TrainingRecord {
     pub split: String,
     /// Ids of the training pictures, in order; with mirror twins each stands for two, itself and its twin.
     pub pictures: Vec<String>,
+    /// SHA-256 of each training picture's file; empty in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
     /// Ids of pictures that could not be used.
     pub left_out: Vec<String>,
     /// Categories in row order.
@@ -41,6 +44,7 @@ impl TrainingRecord {
             data_digest: String::new(),
             split: String::new(),
             pictures: Vec::new(),
+            digests: Vec::new(),
             left_out: Vec::new(),
             categories,
             support_pictures: Vec::new(),

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::report::Reporter;
 use crate::any::{AnyModel, BiasMode, Decomposition, Method, Roots};
 use crate::cli::error::Error;
-use crate::dataset::{Dataset, Layout};
+use crate::dataset::{Aligned, Dataset, Layout};
 use crate::explanation::{Query, Selection, Target};
 use crate::export::drawing::Drawing;
 use crate::format::npy::Dtype;
@@ -56,8 +57,38 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    pub fn open(&self) -> Result<Dataset, Error> {
-        Ok(Dataset::open(&self.data, self.split.as_deref(), self.layout)?)
+    pub fn open(&self, reporter: &Reporter) -> Result<Dataset, Error> {
+        let dataset = Dataset::open(&self.data, self.split.as_deref(), self.layout)?;
+        reporter.opened(&dataset);
+        Ok(dataset)
+    }
+}
+
+/// What to do about labels that the model doesn't know.
+#[derive(Debug, Args)]
+pub(crate) struct Labels {
+    /// Go on if pictures have labels that the model doesn't know; these labels count for nothing
+    #[arg(long)]
+    pub ignore_unknown_categories: bool,
+}
+
+impl Labels {
+    /// Brings the labels into the order of the model's categories.
+    ///
+    /// # Errors
+    /// [`Error::UnknownLabels`], unless they are to be ignored.
+    pub fn align(&self, dataset: Dataset, model: &dyn Model, reporter: &Reporter) -> Result<Aligned, Error> {
+        let aligned = dataset.align_categories(model.categories());
+        if aligned.unknown.is_empty() {
+            return Ok(aligned);
+        }
+        let (data, unknown) = (aligned.dataset.root.clone(), aligned.unknown.clone());
+        let error = Error::UnknownLabels { data, unknown };
+        if !self.ignore_unknown_categories {
+            return Err(error);
+        }
+        reporter.warn(&error.to_string());
+        Ok(aligned)
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
     let settings = arguments.configuring.resolve(global.seed)?;
-    let dataset = arguments.data.open()?;
+    let dataset = arguments.data.open(reporter)?;
     let output = arguments.scores.as_deref().map(AtomicFile::create).transpose()?;
     let found = cross_validate(&settings, &dataset, arguments.folds, reporter)?;
     // The trainings have named them already.
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let measures = across_folds(&dataset, &found.scores, &found.fold, arguments.folds);
     reporter.text(&text(&dataset, &found, &measures, failed))?;
     reporter.document(&document(&dataset, &found, &measures, failed))?;
-    Ok(if failed > 0 { Outcome::SomeFailed } else { Outcome::Done })
+    Ok(Outcome::after(failed > 0 || dataset.is_incomplete()))
 }
 
 /// Scores spread with C: where the folds' differ widely, so do their scores' scales.

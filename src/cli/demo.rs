@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     reporter.note(&format!("training on {} tiles of the textures' left halves", data.split.pictures.len()));
     let (model, _) = train(&settings, &data, reporter)?;
     model_file::save(&model, &out.join("textures.bowsight"))?;
-    let test = split("test")?.align_categories(model.categories())?;
+    let test = split("test")?.align_categories(model.categories()).dataset;
     let scores = evaluate::scores(&model, &test, reporter);
     let precisions = evaluate::precisions(&test, &scores);
 

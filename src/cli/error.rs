@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::any::OpenError;
 use crate::bow::train::TrainError;
 use crate::dataset::DatasetError;
+use crate::dataset::categories::{self, UnknownLabel};
 use crate::dataset::shapes::ShapesError;
 use crate::export::ExportError;
 use crate::export::drawing::FilesError;
@@ -32,6 +33,14 @@ pub enum Error {
         flag: &'static str,
         /// The name given, and the names that exist.
         source: UnknownCategory,
+    },
+    /// Pictures have labels that the model does not have.
+    #[error("the model doesn't know these labels of \"{}\": {}", data.display(), categories::joined(unknown))]
+    UnknownLabels {
+        /// The data.
+        data: PathBuf,
+        /// The labels.
+        unknown: Vec<UnknownLabel>,
     },
     /// A model file can't be used.
     #[error(transparent)]
@@ -84,6 +93,12 @@ impl Error {
         match self {
             Error::Usage { hint, .. } => hint.clone(),
             Error::UnknownCategory { flag, source } => source.nearest().map(|name| format!("{flag} {name}")),
+            Error::UnknownLabels { unknown, .. } => {
+                let renamed = unknown.iter().find_map(|label| Some((&label.label, label.nearest.as_ref()?)));
+                let rename = renamed.map(|(label, nearest)| format!("did you mean \"{nearest}\" by \"{label}\"? Or "));
+                let ignore = "--ignore-unknown-categories goes on as if these labels were not there";
+                Some(format!("{}{ignore}", rename.unwrap_or_default()))
+            }
             Error::Explain { source, .. } => source.hint(),
             Error::Dataset(error) => error.hint(),
             Error::Train(error) => error.hint(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use super::arguments::{Data, ModelFile};
+use super::arguments::{Data, Labels, ModelFile};
 use super::report::{Reporter, table};
 use crate::cli::error::Error;
 use crate::dataset::Dataset;
@@ -25,6 +25,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     data: Data,
     #[command(flatten)]
+    labels: Labels,
+    #[command(flatten)]
     model: ModelFile,
     /// Also write every picture's scores to this CSV file
     #[arg(long, value_name = "FILE.csv")]
@@ -33,18 +35,22 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
     let model = arguments.model.open()?;
-    let dataset = arguments.data.open()?.align_categories(model.categories())?;
+    let aligned = arguments.labels.align(arguments.data.open(reporter)?, &*model, reporter)?;
+    let dataset = &aligned.dataset;
     let output = arguments.scores.as_deref().map(AtomicFile::create).transpose()?;
-    let scores = evaluate::scores(&*model, &dataset, reporter);
-    let failed = name_failures(&dataset, &scores, reporter);
+    let scores = evaluate::scores(&*model, dataset, reporter);
+    let failed = name_failures(dataset, &scores, reporter);
     if let (Some(mut file), Some(path)) = (output, &arguments.scores) {
-        write_scores(&mut file, &dataset, &scores, None).map_err(WriteError::io(path))?;
+        write_scores(&mut file, dataset, &scores, None).map_err(WriteError::io(path))?;
         file.commit()?;
     }
-    let measures = evaluate::measure(&dataset, &scores);
-    reporter.text(&text(&dataset, &measures, failed))?;
-    reporter.document(&document(&dataset, &measures, failed))?;
-    Ok(if failed > 0 { Outcome::SomeFailed } else { Outcome::Done })
+    let measures = evaluate::measure(dataset, &scores);
+    reporter.text(&text(dataset, &measures, failed))?;
+    let mut document = document(dataset, &measures, failed);
+    document["categories_without_pictures"] = serde_json::json!(aligned.absent);
+    document["unknown_categories"] = serde_json::json!(aligned.unknown);
+    reporter.document(&document)?;
+    Ok(Outcome::after(failed > 0 || dataset.is_incomplete()))
 }
 
 fn text(dataset: &Dataset, measures: &Measures, failed: usize) -> String {

@@ -1,7 +1,8 @@
 //! `bowsight explain --neighbours K --words K`: training pictures and visual words that speak, as numbers and as contact sheets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use clap::Args;
 use image::{RgbImage, imageops};
@@ -12,11 +13,13 @@ use crate::any::AnyModel;
 use crate::bow::BagOfWords;
 use crate::bow::config::Twins;
 use crate::bow::words::examples;
+use crate::causes::chain;
 use crate::cli::error::Error;
 use crate::dataset::{Dataset, Layout};
 use crate::explanation::{Query, Target};
 use crate::export::drawing::{Base, Drawing, Files, FilesError};
 use crate::format::png::write_png;
+use crate::format::sha256_of_file;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
 use crate::model::evidence::{Element, Evidence as OfModel, Example, PartMap};
@@ -90,6 +93,10 @@ pub(crate) struct Reader<'a> {
     model: &'a BagOfWords,
     /// The training pictures' files by id; none without training data.
     files: Option<HashMap<String, PathBuf>>,
+    /// The digests of these files when the model was trained, by id, if the model has them.
+    digests: HashMap<&'a str, &'a str>,
+    /// Training pictures that are not shown, and why.
+    refused: Mutex<BTreeMap<String, String>>,
     draw: bool,
     palette: Palette,
 }
@@ -146,7 +153,18 @@ impl Evidence {
             Some(data) if asked => Some(self.training_files(model, data)?),
             _ => None,
         };
-        Ok(Reader { neighbours: self.neighbours, words: self.words, model, files, draw, palette: drawing.palette })
+        let training = &model.training;
+        let digests = training.pictures.iter().map(String::as_str).zip(training.digests.iter().map(String::as_str));
+        Ok(Reader {
+            neighbours: self.neighbours,
+            words: self.words,
+            model,
+            files,
+            digests: digests.collect(),
+            refused: Mutex::default(),
+            draw,
+            palette: drawing.palette,
+        })
     }
 
     /// The training pictures' files by id.
@@ -249,16 +267,19 @@ impl Reader<'_> {
     ) -> Result<Vec<Cell>, Error> {
         let name = &self.model.training.support_pictures[neighbour.row];
         let file = &training_files[name.id()];
-        let training = Picture::open(file, self.model.reading())?;
-        let training = if name.is_mirrored() { training.mirrored() } else { training };
         let percent = 100.0 * neighbour.contribution / total;
         let kind = match self.label(place.target, neighbour) {
             1 => "of the category",
             -1 => "not of the category",
             _ => "difficult",
         };
-        let captions =
-            [format!("{name} ({kind})"), format!("{:+.4}, {percent:+.1} % of score − bias", neighbour.contribution)];
+        let share = format!("{:+.4}, {percent:+.1} % of score − bias", neighbour.contribution);
+        let Some(training) = self.training_picture(name.id(), file) else {
+            let blank = RgbImage::from_pixel(CELL.0, CELL.1, image::Rgb([224; 3]));
+            return Ok(vec![Cell::new(blank, [format!("{name} ({kind}): not shown, its file has changed"), share])]);
+        };
+        let training = if name.is_mirrored() { training.mirrored() } else { training };
+        let captions = [format!("{name} ({kind})"), share];
         let mut cells = vec![Cell::new(fitted(&training.rgb8(), CELL.0, CELL.1), captions)];
         let failed = |source| Error::Explain { path: file.to_path_buf(), source };
         if let Some(found) = evidence.match_example(place.target, neighbour.row, &training).map_err(failed)? {
@@ -314,6 +335,30 @@ impl Reader<'_> {
         Ok(FoundWords { words: shown.iter().map(found).collect(), rest, others: words.len() - shown.len(), sum })
     }
 
+    /// Opens a training picture, unless its file is no longer what the model was trained on.
+    fn training_picture(&self, id: &str, file: &Path) -> Option<Picture> {
+        let found = match self.digests.get(id) {
+            Some(digest) => match sha256_of_file(file) {
+                Ok(found) if found == *digest => Ok(()),
+                Ok(_) => Err(format!("\"{}\" is not the file that the model was trained on", file.display())),
+                Err(error) => Err(format!("\"{}\" can't be read: {error}", file.display())),
+            },
+            None => Ok(()),
+        };
+        let opened = found.and_then(|()| Picture::open(file, self.model.reading()).map_err(|error| chain(&error)));
+        opened
+            .map_err(|reason| {
+                let mut refused = self.refused.lock().expect("the lock is never held across a panic");
+                refused.insert(id.to_string(), reason);
+            })
+            .ok()
+    }
+
+    /// The training pictures that were not shown, with the reasons.
+    pub fn refused(&self) -> BTreeMap<String, String> {
+        self.refused.lock().expect("the lock is never held across a panic").clone()
+    }
+
     /// A word's example patches: from the model, or cut from the training pictures, or none.
     fn patches(&self, channel: usize, word: usize) -> Result<Vec<RgbImage>, Error> {
         let Some(examples) = &self.model.channels[channel].examples else { return Ok(Vec::new()) };
@@ -327,9 +372,10 @@ impl Reader<'_> {
         let Some(files) = &self.files else { return Ok(Vec::new()) };
         let mut patches = Vec::new();
         for example in &examples.places[word] {
-            let file = &files[&self.model.training.pictures[example.picture as usize]];
-            let picture = Picture::open(file, self.model.reading())?;
-            patches.extend(examples::cut(&picture, example.rectangle));
+            let id = &self.model.training.pictures[example.picture as usize];
+            if let Some(picture) = self.training_picture(id, &files[id]) {
+                patches.extend(examples::cut(&picture, example.rectangle));
+            }
         }
         Ok(patches)
     }

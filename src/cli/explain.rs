@@ -143,7 +143,11 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     for (path, reason) in &failures {
         reporter.warn(&format!("picture \"{}\" failed: {reason}", path.display()));
     }
-    Ok(if failures.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+    let refused = job.evidence.refused();
+    for (id, reason) in &refused {
+        reporter.warn(&format!("training picture \"{id}\" is not shown: {reason}"));
+    }
+    Ok(Outcome::after(!failures.is_empty() || !refused.is_empty()))
 }
 
 impl Job<'_> {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Outcome;
-use super::arguments::{Explaining, selection};
+use super::arguments::{Explaining, Labels, selection};
 use super::report::Reporter;
 use crate::any::{AnyModel, OpenError};
 use crate::cli::error::Error;
+use crate::dataset::note::quoted;
 use crate::dataset::{Dataset, Layout};
 use crate::explanation::Selection;
 use crate::export::shard::Shard;
@@ -61,6 +62,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     #[command(flatten)]
+    labels: Labels,
+    #[command(flatten)]
     explaining: Explaining,
 }
 
@@ -75,21 +78,28 @@ enum Action {
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
-    let report = match (&arguments.action, &arguments.model, &arguments.out) {
-        (Some(Action::Merge { folder }), ..) => export::merge(folder)?,
+    let (report, incomplete) = match (&arguments.action, &arguments.model, &arguments.out) {
+        (Some(Action::Merge { folder }), ..) => (export::merge(folder)?, false),
         (None, Some(model), Some(out)) => export(arguments, model, out, reporter)?,
         _ => return Err(Error::usage("\"--model\" and \"--out\" are needed")),
     };
     print(reporter, &report)?;
-    Ok(if report.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(Outcome::after(incomplete || !report.failed.is_empty()))
 }
 
-fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Reporter) -> Result<Report, Error> {
+/// The report, and whether the data set lacks pictures.
+fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Reporter) -> Result<(Report, bool), Error> {
     let model = AnyModel::open(model_path)?;
     let model = arguments.explaining.explainer(&model)?;
     let model = model.as_ref();
     let (dataset, labelled) = open(arguments)?;
-    let dataset = dataset.align_categories(model.categories())?;
+    reporter.opened(&dataset);
+    let aligned = arguments.labels.align(dataset, model, reporter)?;
+    if labelled && !aligned.absent.is_empty() {
+        reporter.note(&format!("no picture is labelled {}", quoted(&aligned.absent)));
+    }
+    let dataset = aligned.dataset;
+    let incomplete = dataset.is_incomplete();
     let name = arguments.category.as_deref().unwrap_or(if labelled { "true" } else { "top" });
     let selection = selection(model, name)?;
     if selection == Selection::True && !labelled {
@@ -111,7 +121,7 @@ fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Repor
         shard: arguments.shard,
         model_digest: digest,
     };
-    Ok(export::run(model, &plan, reporter)?)
+    Ok((export::run(model, &plan, reporter)?, incomplete))
 }
 
 /// The pictures, and whether they have labels.

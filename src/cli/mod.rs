@@ -33,6 +33,13 @@ pub(crate) enum Outcome {
     SomeFailed,
 }
 
+impl Outcome {
+    /// The outcome of a batch that left pictures out, or didn't.
+    pub(crate) fn after(left_out: bool) -> Self {
+        if left_out { Outcome::SomeFailed } else { Outcome::Done }
+    }
+}
+
 /// Train Bag-of-Words image classifiers and explain every decision on the pixels, exactly.
 #[derive(Debug, Parser)]
 #[command(name = "bowsight", version, propagate_version = true, arg_required_else_help = true)]

@@ -74,6 +74,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         Action::Histograms { model, out, data, split, layout } => {
             let model = load(model)?;
             let dataset = data.as_deref().map(|data| Dataset::open(data, split.as_deref(), *layout)).transpose()?;
+            dataset.iter().for_each(|dataset| reporter.opened(dataset));
             histograms(&model, dataset.as_ref(), out, reporter)
         }
     }

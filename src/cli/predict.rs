@@ -38,9 +38,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
     let model = arguments.model.open()?;
+    let mut incomplete = false;
     let (names, scores): (Vec<String>, Vec<PictureScores>) = match &arguments.data {
         Some(data) => {
             let dataset = Dataset::open(data, arguments.split.as_deref(), arguments.layout)?;
+            reporter.opened(&dataset);
+            incomplete = dataset.is_incomplete();
             let scores = evaluate::scores(&*model, &dataset, reporter);
             (dataset.pictures.into_iter().map(|entry| entry.id).collect(), scores)
         }
@@ -60,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
             reporter.warn(&format!("picture \"{name}\" failed: {reason}"));
         }
     }
-    Ok(if scores.iter().any(Result::is_err) { Outcome::SomeFailed } else { Outcome::Done })
+    Ok(Outcome::after(incomplete || scores.iter().any(Result::is_err)))
 }
 
 fn print(reporter: &Reporter, categories: &[String], names: &[String], scores: &[PictureScores]) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::arguments::Global;
 use crate::causes::causes;
 use crate::cli::error::Error;
+use crate::dataset::{Dataset, Weight};
 use crate::progress::Progress;
 use crate::timings::Timings;
 
@@ -118,6 +119,16 @@ impl Reporter {
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.line(text);
+        }
+    }
+
+    /// Says what opening a data set found beside its pictures.
+    pub fn opened(&self, dataset: &Dataset) {
+        for note in &dataset.notes {
+            match note.weight() {
+                Weight::Information => self.note(&note.to_string()),
+                Weight::Warning | Weight::Loss => self.warn(&note.to_string()),
+            }
         }
     }
 

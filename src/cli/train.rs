@@ -14,7 +14,8 @@ use crate::bow::model_file;
 use crate::bow::train::cache::Cache;
 use crate::bow::train::{TrainingData, train_with};
 use crate::cli::error::Error;
-use crate::dataset::{Dataset, Layout};
+use crate::dataset::categories::joined;
+use crate::dataset::{Dataset, Layout, find_split};
 use crate::format::atomic::{AtomicFile, WriteError};
 use crate::format::json;
 use crate::format::path_text::to_text;
@@ -76,6 +77,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         return Err(Error::usage("\"--data\" and \"--model\" are needed"));
     };
     let data = training_data(arguments, data, &settings, reporter)?;
+    let incomplete = data.split.is_incomplete();
     // Opened before hours of work, so that an unwritable place is found now.
     let output = AtomicFile::create(path)?;
     let began = std::time::Instant::now();
@@ -89,9 +91,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     report(&model, path, reporter)?;
     if !left_out.is_empty() {
         reporter.note(&format!("{} pictures could not be used and were left out", left_out.len()));
-        return Ok(Outcome::SomeFailed);
     }
-    Ok(Outcome::Done)
+    Ok(Outcome::after(incomplete || !left_out.is_empty()))
 }
 
 fn training_data(
@@ -102,6 +103,7 @@ fn training_data(
 ) -> Result<TrainingData, Error> {
     let open = |split: Option<&str>| Dataset::open(data, split, arguments.layout);
     let split = open(arguments.split.as_deref())?;
+    reporter.opened(&split);
     reporter.note(&format!(
         "\"{}\" is laid out as {}: {} pictures in \"{}\", {} categories",
         data.display(),
@@ -121,14 +123,21 @@ fn training_data(
     }
     let (fit, validate) = (arguments.fit_split.as_deref(), arguments.validate_split.as_deref());
     let known = Dataset::split_names(data, arguments.layout)?;
-    let has = |name: &str| known.iter().any(|split| split == name);
+    let named = |name: &'static str| find_split(&known, name);
     let asked = fit.is_some() || validate.is_some();
-    let (fit, validate) = (fit.unwrap_or("train"), validate.unwrap_or("val"));
-    let validation = if asked || (has(fit) && has(validate) && split.split != fit && split.split != validate) {
-        (
-            open(Some(fit))?.align_categories(&split.categories)?,
-            open(Some(validate))?.align_categories(&split.categories)?,
-        )
+    let fit = fit.or_else(|| named("train")).unwrap_or("train");
+    let validate = validate.or_else(|| named("val")).unwrap_or("val");
+    let has = |name: &str| known.iter().any(|split| split == name) && split.split != name;
+    let validation = if asked || (has(fit) && has(validate)) {
+        let aligned = |name: &str| -> Result<Dataset, Error> {
+            let aligned = open(Some(name))?.align_categories(&split.categories);
+            if !aligned.unknown.is_empty() {
+                let found = joined(&aligned.unknown);
+                reporter.warn(&format!("split \"{name}\" has labels that \"{}\" lacks: {found}", split.split));
+            }
+            Ok(aligned.dataset)
+        };
+        (aligned(fit)?, aligned(validate)?)
     } else {
         reporter.note(&format!("C is chosen on two random halves of \"{}\"", split.split));
         split.halves(settings.seed)

@@ -152,6 +152,7 @@ impl Dataset {
         let kept = self.pictures.iter().enumerate().filter(|(i, _)| keep(*i));
         let pictures = kept.map(|(_, entry)| entry.clone()).collect();
         Self {
+            notes: Vec::new(),
             root: self.root.clone(),
             layout: self.layout,
             split: format!("{} ({name})", self.split),
@@ -258,7 +259,14 @@ mod tests {
             .collect();
         let count = pictures.first().map_or(0, |entry| entry.labels.len());
         let categories = (0..count).map(|category| format!("c{category}")).collect();
-        Dataset { root: PathBuf::from("nowhere"), layout: Layout::List, split: "s".into(), categories, pictures }
+        Dataset {
+            root: PathBuf::from("nowhere"),
+            layout: Layout::List,
+            split: "s".into(),
+            categories,
+            pictures,
+            notes: Vec::new(),
+        }
     }
 
     fn one_label(category: usize, categories: usize) -> Vec<i8> {

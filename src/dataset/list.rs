@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Dataset, DatasetError, Entry, Layout, WHOLE, without_ending};
+use super::{Dataset, DatasetError, Entry, Layout, WHOLE, find_split, identity};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -121,27 +121,28 @@ pub(super) fn open(path: &Path, split: Option<&str>) -> Result<Dataset, DatasetE
 pub fn read_bytes(bytes: &[u8], path: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
     let rows = rows_of(bytes, path)?;
     let known = splits_of(&rows);
-    if let Some(split) = split
-        && split != WHOLE
-        && !known.iter().any(|name| name == split)
-    {
-        return Err(DatasetError::MissingSplit { split: split.to_string(), path: path.to_path_buf(), known });
-    }
-    // Categories are those of the whole list, so that all its splits agree.
+    let split = match split {
+        None | Some(WHOLE) => None,
+        Some(asked) => Some(find_split(&known, asked).map(str::to_string).ok_or_else(|| {
+            DatasetError::MissingSplit { split: asked.to_string(), path: path.to_path_buf(), known: known.clone() }
+        })?),
+    };
+    // Categories and ids are those of the whole list, so that all its splits agree.
     let categories: Vec<String> =
         rows.iter().flat_map(|row| row.labels.keys().cloned()).collect::<BTreeSet<_>>().into_iter().collect();
-    let chosen =
-        rows.into_iter().filter(|row| split.is_none_or(|split| split == WHOLE || row.split.as_deref() == Some(split)));
+    let ids = identity::ids(&rows.iter().map(|row| row.path.as_str()).collect::<Vec<_>>());
+    let chosen = rows.into_iter().zip(ids).filter(|(row, _)| split.is_none() || row.split == split);
     let pictures = chosen
-        .map(|row| Entry {
-            id: without_ending(&row.path).to_string(),
+        .map(|(row, id)| Entry {
+            id,
             labels: categories.iter().map(|category| row.labels.get(category).copied().unwrap_or(-1)).collect(),
             path: row.path,
             group: row.group,
         })
         .collect();
     let root = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    Ok(Dataset { root, layout: Layout::List, split: split.unwrap_or(WHOLE).to_string(), categories, pictures })
+    let split = split.unwrap_or_else(|| WHOLE.to_string());
+    Ok(Dataset { root, layout: Layout::List, split, categories, pictures, notes: Vec::new() })
 }
 
 #[cfg(test)]

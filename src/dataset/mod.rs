@@ -1,17 +1,26 @@
 //! Labelled pictures: PASCAL VOC folders, folders of category folders, CSV lists, and generated shapes.
 
+pub mod categories;
 mod folders;
 pub mod folds;
+mod identity;
 pub mod list;
+pub mod note;
 #[cfg(feature = "draw")]
 pub mod shapes;
+mod splits;
 pub mod voc;
+mod walk;
 
-use std::collections::BTreeSet;
+pub use categories::Aligned;
+pub use note::{Note, Weight};
+pub use splits::find_split;
+
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::format::path_text::to_path;
 use crate::format::{hexadecimal, sha256_of_file};
 use crate::settings::closed_set::nearest;
 
@@ -27,15 +36,15 @@ crate::closed_set! {
     }
 }
 
-/// File endings of pictures.
-const PICTURE_ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "jpe"];
+/// Extensions of pictures of formats that are read.
+const EXTENSIONS: [&str; 11] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "jpe", "jfif", "pjpeg", "pjp"];
 
 /// One picture of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// What the data set calls it.
     pub id: String,
-    /// Its file relative to the root, with `/`.
+    /// Its file relative to the root, with `/`, as text without loss ([`crate::format::path_text`]).
     pub path: String,
     /// One label a category: +1, −1, or 0 where all its objects are difficult.
     pub labels: Vec<i8>,
@@ -56,6 +65,8 @@ pub struct Dataset {
     pub categories: Vec<String>,
     /// The pictures, in the order of the data set.
     pub pictures: Vec<Entry>,
+    /// What opening it found beside the pictures.
+    pub notes: Vec<Note>,
 }
 
 /// The name of the split of a data set without splits.
@@ -153,7 +164,10 @@ impl DatasetError {
             DatasetError::MissingSplit { split, known, .. } => {
                 nearest(split, known.iter().map(String::as_str)).map(|name| format!("--split {name}"))
             }
-            DatasetError::SplitNeeded { known, .. } => known.first().map(|name| format!("--split {name}")),
+            DatasetError::SplitNeeded { known, .. } => {
+                let usual = ["trainval", "train"].iter().find_map(|name| find_split(known, name));
+                usual.or(known.first().map(String::as_str)).map(|name| format!("--split {name}"))
+            }
             DatasetError::NoLayout { .. } => {
                 Some("--layout voc, --layout folders or --layout list forces one".to_string())
             }
@@ -180,7 +194,7 @@ impl Layout {
         if data.join("ImageSets").is_dir() || data.join("JPEGImages").is_dir() {
             return Ok(Layout::Voc);
         }
-        if !folders::split_names(data)?.is_empty() || folders::has_categories(data)? {
+        if walk::holds_categories(data) {
             return Ok(Layout::Folders);
         }
         Err(DatasetError::NoLayout { path: data.to_path_buf() })
@@ -194,13 +208,17 @@ impl Dataset {
     /// [`DatasetError`], naming the culprit.
     pub fn open(data: &Path, split: Option<&str>, layout: Option<Layout>) -> Result<Self, DatasetError> {
         let layout = layout.map_or_else(|| Layout::find(data), Ok)?;
-        let dataset = match layout {
+        let mut dataset = match layout {
             Layout::Voc => voc::open(data, split)?,
             Layout::Folders => folders::open(data, split)?,
             Layout::List => list::open(data, split)?,
         };
         if dataset.pictures.is_empty() {
             return Err(DatasetError::NoPictures { split: dataset.split, path: data.to_path_buf() });
+        }
+        if let Some(asked) = split.filter(|asked| *asked != dataset.split) {
+            let (asked, found) = (asked.to_string(), dataset.split.clone());
+            dataset.notes.insert(0, Note::SplitAlias { asked, found });
         }
         Ok(dataset)
     }
@@ -222,20 +240,27 @@ impl Dataset {
     /// # Errors
     /// [`DatasetError`].
     pub fn unlabelled(folder: &Path) -> Result<Self, DatasetError> {
-        let mut pictures = Vec::new();
-        for path in folders::pictures_below(folder)? {
-            pictures.push(Entry { id: without_ending(&path).to_string(), path, labels: Vec::new(), group: None });
-        }
-        if pictures.is_empty() {
+        walk::list(folder)?;
+        let mut findings = walk::Findings::default();
+        let paths = walk::pictures_below(folder, "", &mut findings);
+        if paths.is_empty() {
             return Err(DatasetError::NoPictures { split: WHOLE.to_string(), path: folder.to_path_buf() });
         }
-        let root = folder.to_path_buf();
-        Ok(Self { root, layout: Layout::Folders, split: WHOLE.to_string(), categories: Vec::new(), pictures })
+        let ids = identity::ids(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+        let entry = |(id, path)| Entry { id, path, labels: Vec::new(), group: None };
+        Ok(Self {
+            root: folder.to_path_buf(),
+            layout: Layout::Folders,
+            split: WHOLE.to_string(),
+            categories: Vec::new(),
+            pictures: ids.into_iter().zip(paths).map(entry).collect(),
+            notes: findings.into_notes(),
+        })
     }
 
     /// The picture's file.
     pub fn file(&self, entry: &Entry) -> PathBuf {
-        self.root.join(&entry.path)
+        self.root.join(to_path(&entry.path))
     }
 
     /// Pictures labelled +1 with the category.
@@ -265,62 +290,34 @@ impl Dataset {
         Ok(())
     }
 
-    /// The labels in the order of `categories`; a category that the data don't know is −1 everywhere.
-    ///
-    /// # Errors
-    /// None today; data that contradict the categories would be.
-    pub fn align_categories(mut self, categories: &[String]) -> Result<Self, DatasetError> {
-        let places: Vec<Option<usize>> =
-            categories.iter().map(|name| self.categories.iter().position(|own| own == name)).collect();
-        for entry in &mut self.pictures {
-            entry.labels =
-                places.iter().map(|place| place.and_then(|at| entry.labels.get(at).copied()).unwrap_or(-1)).collect();
-        }
-        self.categories = categories.to_vec();
-        Ok(self)
+    /// Whether opening it left a picture out.
+    pub fn is_incomplete(&self) -> bool {
+        self.notes.iter().any(|note| note.weight() == Weight::Loss)
     }
 
-    /// SHA-256 over the pictures sorted by id: id, labels by category, and the file's own SHA-256. A file that can't be read counts as
-    /// the word "unreadable": it costs itself, not the batch.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn digest(&self) -> Result<String, DatasetError> {
-        let mut entries: Vec<&Entry> = self.pictures.iter().collect();
-        entries.sort_by(|a, b| (&a.id, &a.path).cmp(&(&b.id, &b.path)));
+    /// SHA-256 over the pictures sorted by id: id, labels by category, and the file's own SHA-256 as [`Dataset::file_digests`] has it.
+    pub fn digest(&self) -> String {
+        self.digest_of(&self.file_digests())
+    }
+
+    /// SHA-256 of every picture's file. A file that can't be read has the word "unreadable": it costs itself, not the batch.
+    pub fn file_digests(&self) -> Vec<String> {
+        let digest = |entry| sha256_of_file(&self.file(entry)).unwrap_or_else(|_| "unreadable".to_string());
+        self.pictures.iter().map(digest).collect()
+    }
+
+    /// [`Dataset::digest`] from the digests of the files.
+    pub fn digest_of(&self, files: &[String]) -> String {
+        let mut entries: Vec<(&Entry, &String)> = self.pictures.iter().zip(files).collect();
+        entries.sort_by(|(a, _), (b, _)| (&a.id, &a.path).cmp(&(&b.id, &b.path)));
         let mut hash = Sha256::new();
-        for entry in entries {
+        for (entry, file) in entries {
             let labels = self.categories.iter().zip(&entry.labels);
             let labels: Vec<String> = labels.map(|(category, label)| format!("{category}={label}")).collect();
-            let file = sha256_of_file(&self.file(entry)).unwrap_or_else(|_| "unreadable".to_string());
             hash.update(format!("{}\0{}\0{file}\n", entry.id, labels.join("\0")));
         }
-        Ok(hexadecimal(&hash.finalize()))
+        hexadecimal(&hash.finalize())
     }
-}
-
-/// The path without the ending of its last part.
-fn without_ending(path: &str) -> &str {
-    match path.rfind('.') {
-        Some(dot) if dot > path.rfind('/').map_or(0, |slash| slash + 1) => &path[..dot],
-        _ => path,
-    }
-}
-
-fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-    !hidden && ending.is_some_and(|ending| PICTURE_ENDINGS.contains(&ending.as_str()))
-}
-
-/// The names in a folder, sorted, with whether each is a folder itself.
-fn names_in(folder: &Path) -> Result<Vec<(String, bool)>, DatasetError> {
-    let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).map_err(DatasetError::io(folder))? {
-        let entry = entry.map_err(DatasetError::io(folder))?;
-        names.insert((entry.file_name().to_string_lossy().into_owned(), entry.path().is_dir()));
-    }
-    Ok(names.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -339,13 +336,25 @@ mod tests {
             })
             .collect();
         let categories = ["a", "b"].map(String::from).to_vec();
-        Dataset { root: PathBuf::from("nowhere"), layout: Layout::List, split: "s".into(), categories, pictures }
+        Dataset {
+            root: PathBuf::from("nowhere"),
+            layout: Layout::List,
+            split: "s".into(),
+            categories,
+            pictures,
+            notes: Vec::new(),
+        }
     }
 
     #[test]
     fn labels_follow_the_models_categories() {
-        let aligned = dataset(&[&[1, 0]]).align_categories(&["b".into(), "x".into(), "a".into()]).unwrap();
-        assert_eq!(aligned.pictures[0].labels, [0, -1, 1]);
+        let aligned = dataset(&[&[1, 0]]).align_categories(&["b".into(), "x".into(), "a".into()]);
+        assert_eq!(aligned.dataset.pictures[0].labels, [0, -1, 1]);
+        assert_eq!((aligned.unknown, aligned.absent), (vec![], vec!["x".to_string()]));
+        let aligned = dataset(&[&[1, 0], &[1, -1], &[-1, -1]]).align_categories(&["A".into(), "c".into()]);
+        let unknown: Vec<String> = aligned.unknown.iter().map(ToString::to_string).collect();
+        assert_eq!(unknown, ["\"a\" (2 pictures)", "\"b\" (1 picture)"]);
+        assert_eq!(aligned.unknown[0].nearest.as_deref(), Some("A"));
     }
 
     #[test]
@@ -363,20 +372,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut data = Dataset { root: folder.path().to_path_buf(), ..dataset(&[&[1, -1], &[-1, 1]]) };
         std::fs::write(folder.path().join("000.png"), b"x").unwrap();
-        let digest = data.digest().unwrap();
+        let digest = data.digest();
         data.pictures.reverse();
-        assert_eq!(data.digest().unwrap(), digest);
+        assert_eq!(data.digest(), digest);
         std::fs::write(folder.path().join("000.png"), b"y").unwrap();
-        assert_ne!(data.digest().unwrap(), digest);
+        assert_ne!(data.digest(), digest);
         std::fs::write(folder.path().join("000.png"), b"x").unwrap();
         data.pictures[0].labels = vec![0, 1];
-        assert_ne!(data.digest().unwrap(), digest);
-    }
-
-    #[test]
-    fn endings_are_cut_from_the_last_part_only() {
-        for (path, expected) in [("a.b/c", "a.b/c"), ("a/c.d.png", "a/c.d"), (".hidden", ".hidden"), ("a/.x", "a/.x")] {
-            assert_eq!(without_ending(path), expected);
-        }
+        assert_ne!(data.digest(), digest);
     }
 }

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, DatasetError, Entry, Layout, PICTURE_ENDINGS, names_in};
+use super::walk::list;
+use super::{Dataset, DatasetError, EXTENSIONS, Entry, Layout, find_split};
+use crate::format::path_text::to_path;
 use crate::picture::Rectangle;
 
 /// An annotation larger than this is none.
@@ -172,10 +174,8 @@ pub(super) fn split_names(data: &Path) -> Result<Vec<String>, DatasetError> {
     if !lists(data).is_dir() {
         return Ok(Vec::new());
     }
-    let stems: Vec<String> = names_in(&lists(data))?
-        .into_iter()
-        .filter_map(|(name, folder)| name.strip_suffix(".txt").filter(|_| !folder).map(str::to_string))
-        .collect();
+    let files = list(&lists(data))?.files;
+    let stems: Vec<String> = files.iter().filter_map(|name| name.strip_suffix(".txt").map(str::to_string)).collect();
     let is_category_list = |stem: &str| {
         stems
             .iter()
@@ -189,6 +189,7 @@ pub(super) fn open(data: &Path, split: Option<&str>) -> Result<Dataset, DatasetE
     let Some(split) = split else {
         return Err(DatasetError::SplitNeeded { path: data.to_path_buf(), known });
     };
+    let split = find_split(&known, split).unwrap_or(split);
     let by_category = category_lists(data, split)?;
     let ids = if known.iter().any(|name| name == split) {
         ids_of(&lists(data).join(format!("{split}.txt")))?
@@ -207,7 +208,14 @@ pub(super) fn open(data: &Path, split: Option<&str>) -> Result<Dataset, DatasetE
         .zip(labels)
         .map(|(id, labels)| Entry { path: picture_of(data, &id), id, labels, group: None })
         .collect();
-    Ok(Dataset { root: data.to_path_buf(), layout: Layout::Voc, split: split.to_string(), categories, pictures })
+    Ok(Dataset {
+        root: data.to_path_buf(),
+        layout: Layout::Voc,
+        split: split.to_string(),
+        categories,
+        pictures,
+        notes: Vec::new(),
+    })
 }
 
 /// The categories that have a list for the split, sorted, with their lists.
@@ -217,11 +225,12 @@ fn category_lists(data: &Path, split: &str) -> Result<Vec<(String, PathBuf)>, Da
         return Ok(Vec::new());
     }
     let ending = format!("_{split}.txt");
-    Ok(names_in(&folder)?
+    Ok(list(&folder)?
+        .files
         .into_iter()
-        .filter_map(|(name, is_folder)| {
-            let category = name.strip_suffix(&ending).filter(|category| !category.is_empty() && !is_folder)?;
-            Some((category.to_string(), folder.join(&name)))
+        .filter_map(|name| {
+            let category = name.strip_suffix(&ending).filter(|category| !category.is_empty())?;
+            Some((category.to_string(), folder.join(to_path(&name))))
         })
         .collect())
 }
@@ -303,7 +312,7 @@ fn labels_from_annotations(data: &Path, ids: &[String]) -> Result<Labels, Datase
 
 /// The picture's path; a missing one keeps its usual name, and costs only itself when it is opened.
 fn picture_of(data: &Path, id: &str) -> String {
-    PICTURE_ENDINGS
+    EXTENSIONS
         .iter()
         .flat_map(|ending| [ending.to_string(), ending.to_uppercase()])
         .map(|ending| format!("JPEGImages/{id}.{ending}"))

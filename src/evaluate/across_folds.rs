@@ -115,6 +115,7 @@ mod tests {
             split: "s".into(),
             categories: vec!["a".into(), "b".into()],
             pictures: labels.iter().enumerate().map(entry).collect(),
+            notes: Vec::new(),
         };
         // Fold 0 is right; fold 1 is wrong; in fold 2 a picture failed.
         let score = |a: f64, b: f64| Ok(vec![a, b]);

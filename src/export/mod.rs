@@ -201,10 +201,7 @@ impl Plan {
             Selection::All => "all".to_string(),
             Selection::One(category) => names[category].clone(),
         };
-        let data = self
-            .dataset
-            .digest()
-            .map_err(|error| WriteError::io(&self.out)(std::io::Error::other(crate::causes::chain(&error))))?;
+        let data = self.dataset.digest();
         Ok(Run {
             format: "bowsight-export".to_string(),
             version: "1".to_string(),

@@ -177,9 +177,9 @@ impl Studio<'_> {
         })?;
         let split = open(whole)?;
         split.require_positives()?;
-        let test = open("test")?.align_categories(&split.categories)?;
+        let test = open("test")?.align_categories(&split.categories).dataset;
         let validation = if whole == "trainval" && has("train") && has("val") {
-            let aligned = |name: &str| open(name)?.align_categories(&split.categories);
+            let aligned = |name: &str| open(name).map(|data| data.align_categories(&split.categories).dataset);
             Some((aligned("train")?, aligned("val")?))
         } else {
             None
@@ -223,7 +223,7 @@ impl Studio<'_> {
     /// The model of these settings and data: that in `OUT/models`, or a new one, which is kept there.
     fn model(&mut self, name: &str, settings: &Settings, data: &TrainingData) -> Result<BagOfWords, Error> {
         let file = self.order.out.join("models").join(format!("{name}.bowsight"));
-        let digest = data.split.digest()?;
+        let digest = data.split.digest();
         let kept = model_file::load(&file).ok().filter(|model| {
             let training = &model.training;
             model.settings == *settings

@@ -16,6 +16,7 @@ mod store;
 mod task;
 mod weights;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 
 use super::channel::Encoder;
@@ -57,7 +58,8 @@ pub fn train_with(
     progress: &dyn Progress,
 ) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
     data.check(settings)?;
-    let data_digest = data.split.digest()?;
+    let files = data.split.file_digests();
+    let data_digest = data.split.digest_of(&files);
 
     let mut records = Vec::new();
     let mut examples = Vec::new();
@@ -76,12 +78,16 @@ pub fn train_with(
 
     let part = &learnt.part;
     let originals = part.pictures.iter().filter(|picture| !picture.is_mirrored());
+    let pictures: Vec<String> = originals.map(|picture| picture.id().to_string()).collect();
+    let digest_of: HashMap<&str, &String> =
+        data.split.pictures.iter().map(|entry| entry.id.as_str()).zip(&files).collect();
     let training = TrainingRecord {
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: settings.seed,
         data_digest,
         split: data.split.split.clone(),
-        pictures: originals.map(|picture| picture.id().to_string()).collect(),
+        digests: pictures.iter().map(|id| digest_of[id.as_str()].clone()).collect(),
+        pictures,
         left_out: learnt.left_out.iter().map(|picture| picture.id.clone()).collect(),
         categories: data.split.categories.clone(),
         support_pictures: learnt.support.iter().map(|&i| part.pictures[i].clone()).collect(),
