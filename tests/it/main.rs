@@ -1,6 +1,7 @@
 //! What a user sees: command lines, files, whole trainings.
 
 mod cli;
+mod data;
 mod edges;
 mod export;
 mod figures;
