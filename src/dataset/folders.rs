@@ -226,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         touch(folder.path(), &["cat/a.jpg", "dog/b.jpg", "lost+found/x.jpg"]);
         let lost = folder.path().join("lost+found");
-        std::fs::set_permissions(&lost, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&lost, std::fs::Permissions::from_mode(0o000)).unwrap();
         if std::fs::read_dir(&lost).is_ok() {
             return; // Nothing is locked for the superuser.
         }
