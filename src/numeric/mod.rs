@@ -7,5 +7,6 @@ pub mod lanes;
 mod matrix;
 pub mod random;
 pub mod root;
+pub(crate) mod simd;
 
 pub use matrix::{matrix, rows};

@@ -10,11 +10,11 @@
 //! Every pass takes the rows in another order, on which it depends how many passes there are: blocks are put together of short runs of
 //! neighbouring rows, which a disk reads at once, drawn from everywhere, and shuffled. A block's features are computed once for all categories. The working memory is a block, and of each category w and α: it does not grow with rows × features.
 
-use multiversion::multiversion;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
 use super::svm::Report;
+use crate::numeric::lanes::long::{add_scaled, dot, squared_norm};
 use crate::numeric::random::stream;
 
 /// ϱ at first. The larger it is, the more it holds the single steps up; the smaller, the slower b follows.
@@ -347,43 +347,6 @@ impl<'a> State<'a> {
     }
 }
 
-/// Lanes of a sum: enough that no addition waits for the one before.
-const LANES: usize = 32;
-
-/// `Σ_k x_k w_k`; feature k goes to lane k mod 32, and the lanes are added from left to right.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn dot(x: &[f32], w: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let ((x, x_rest), (w, w_rest)) = (x.as_chunks::<LANES>(), w.as_chunks::<LANES>());
-    for (x, w) in x.iter().zip(w) {
-        for lane in 0..LANES {
-            lanes[lane] += f64::from(x[lane]) * w[lane];
-        }
-    }
-    lanes.iter().chain(&[x_rest.iter().zip(w_rest).map(|(&x, w)| f64::from(x) * w).sum()]).sum()
-}
-
-/// `w_k += factor · x_k`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn add_scaled(w: &mut [f64], factor: f64, x: &[f32]) {
-    for (w, &x) in w.iter_mut().zip(x) {
-        *w += factor * f64::from(x);
-    }
-}
-
-/// `Σ_k x_k²`, as [`dot`] does.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn squared_norm(x: &[f32]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (x, rest) = x.as_chunks::<LANES>();
-    for x in x {
-        for lane in 0..LANES {
-            lanes[lane] += f64::from(x[lane]) * f64::from(x[lane]);
-        }
-    }
-    lanes.iter().chain(&[rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum()]).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -561,24 +524,5 @@ mod tests {
         }
         let passes = |solutions: &[Solution]| solutions.iter().map(|s| s.report.iterations).sum::<usize>();
         assert!(passes(&warm) <= passes(&cold), "{} and {}", passes(&warm), passes(&cold));
-    }
-
-    #[test]
-    fn sums_have_the_bits_of_their_scalar_twin() {
-        let mut random = stream(6, "dot");
-        for length in 0..100 {
-            let x: Vec<f32> = (0..length).map(|_| random.random()).collect();
-            let w: Vec<f64> = (0..length).map(|_| random.random()).collect();
-            let twin = |terms: Vec<f64>| {
-                let whole = length / LANES * LANES;
-                let mut lanes = vec![0.0; LANES];
-                terms[..whole].iter().enumerate().for_each(|(k, term)| lanes[k % LANES] += term);
-                lanes.push(terms[whole..].iter().sum());
-                lanes.iter().sum::<f64>()
-            };
-            let terms = |w: &dyn Fn(usize) -> f64| twin((0..length).map(|k| f64::from(x[k]) * w(k)).collect());
-            assert_eq!(dot(&x, &w).to_bits(), terms(&|k| w[k]).to_bits());
-            assert_eq!(squared_norm(&x).to_bits(), terms(&|k| f64::from(x[k])).to_bits());
-        }
     }
 }

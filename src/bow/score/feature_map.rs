@@ -10,11 +10,12 @@
 //! whose products make K periodic with the period 2π/L. Forward `f(x) = b + Σ_u Σ_d Σ_j w_u,j,d ψ_j(x_u,d)`, back
 //! `R3_u,d = Σ_j w_u,j,d ψ_j(x_u,d)` and a share of b: exact for the mapped kernel.
 
-use crate::explanation::Target;
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::Array2;
 
+use crate::explanation::Target;
 use crate::numeric::elementary::{cosine_and_sine, log2};
+use crate::numeric::simd::avx512;
 use crate::numeric::{lanes, rows};
 
 /// The largest order n that makes sense: each costs as much as two dimensions.
@@ -141,7 +142,7 @@ const CHUNK: usize = 64;
 
 /// The features of p = ½, a plane each. `turn` is `L ln 2/2π`, by which a logarithm to the base 2 becomes whole turns; cos and sin of its
 /// multiples are those of the multiple before, turned once more.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn map_chunk(x: &[f32; CHUNK], turn: f64, amplitudes: &[f64], planes: &mut [[f64; CHUNK]]) {
     let (mut once, mut now) = ([(0.0, 0.0); CHUNK], [(0.0, 0.0); CHUNK]);
     let roots = x.map(|x| f64::from(x).sqrt());

@@ -7,6 +7,7 @@ use ndarray::Array2;
 use super::decision::{Channel, Decision};
 use super::kernel::{self, Kernel};
 use crate::explanation::Target;
+use crate::numeric::lanes;
 
 /// What a kernel machine knows of one channel.
 pub struct KernelChannel {
@@ -122,7 +123,7 @@ impl KernelMachine {
         let duals: Vec<&[f64]> = dual.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
         let kernels: Vec<&[f64]> = kernels.chunks_exact(support.max(1)).collect();
         let mut products = vec![0.0; duals.len() * count];
-        kernel::products(&duals, &kernels, &mut products);
+        lanes::products(&duals, &kernels, &mut products);
         let score = |picture: usize| {
             self.bias.iter().enumerate().map(|(category, bias)| bias + products[category * count + picture]).collect()
         };

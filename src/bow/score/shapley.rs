@@ -7,10 +7,11 @@
 //! (Shapley values of product games, e.g. arXiv 2505.16516). Each i's integrals add up to `k(x_i, x) − 1`. The integrand is a polynomial in t, so
 //! Gauss–Legendre quadrature converges fast; the sum over d being known, each picture's own remainder tells whether it has.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use super::Channel;
 use super::kernel::Terms;
+use crate::numeric::simd::avx2;
 
 /// Half of the nodes of the 8-point rule on [−1, 1], with their weights (Abramowitz & Stegun 1972, table 25.4); the others are their mirrors.
 const RULE: [(f64, f64); 4] = [
@@ -72,7 +73,7 @@ fn integrate(panels: usize, less: &[f64], out: &mut [f64]) {
 }
 
 /// `Σ_e ln(1 + t less_e)`; every factor lies in [1 − t, 1], so a few of them never underflow and one logarithm serves them all.
-#[multiversion(targets("x86_64+avx2"))]
+#[apply(avx2!)]
 fn log_product(t: f64, less: &[f64]) -> f64 {
     let mut log = 0.0;
     for block in less.chunks(128) {
@@ -92,7 +93,7 @@ fn log_product(t: f64, less: &[f64]) -> f64 {
 }
 
 /// `out_d += less_d Σ_q weight_q/(1 + t_q less_d)`: the own factor divided out of the product.
-#[multiversion(targets("x86_64+avx2"))]
+#[apply(avx2!)]
 fn add_quotients(points: &[f64; NODES], weights: &[f64; NODES], less: &[f64], out: &mut [f64]) {
     for (out, &less) in out.iter_mut().zip(less) {
         let mut sum = 0.0;

@@ -6,12 +6,12 @@
 //! the KKT violation `max_up e − min_down e` is at most the tolerance; then b is the mean of e over free vectors, or the
 //! middle of its feasible interval.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::kernel::product;
-use crate::numeric;
+use crate::numeric::simd::avx512;
+use crate::numeric::{self, lanes};
 
 /// A solved problem and how the solving went.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ impl Solution {
     /// `Σ_i a_i k_i + b` of a picture whose kernels with the training pictures are `kernels`.
     pub fn score(&self, kernels: ArrayView1<'_, f32>) -> f64 {
         let kernels = kernels.as_standard_layout();
-        product(kernels.as_slice().expect("standard layout"), &self.dual) + self.bias
+        lanes::product(kernels.as_slice().expect("standard layout"), &self.dual) + self.bias
     }
 }
 
@@ -190,7 +190,7 @@ impl State {
 }
 
 /// `e −= factor · row`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn subtract(e: &mut [f64], factor: f64, row: &[f32]) {
     for (e, &k) in e.iter_mut().zip(row) {
         *e -= factor * f64::from(k);
@@ -198,7 +198,7 @@ fn subtract(e: &mut [f64], factor: f64, row: &[f32]) {
 }
 
 /// `e −= step · row_i − step · row_j`, and the extremes of every block.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn advance(
     e: &mut [f64],
     step: f64,
@@ -222,7 +222,7 @@ fn advance(
 }
 
 /// The extremes of every block.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn rate(e: &[f64], may_grow: &[f64], may_shrink: &[f64], extremes: &mut [(f64, f64)]) {
     let may = may_grow.chunks(BLOCK).zip(may_shrink.chunks(BLOCK));
     for ((e, (may_grow, may_shrink)), extremes) in e.chunks(BLOCK).zip(may).zip(extremes) {
@@ -258,7 +258,7 @@ fn extremes_of(e: &[f64], may_grow: &[f64], may_shrink: &[f64]) -> (f64, f64) {
 }
 
 /// `(top − e_j)²/(diagonal_i + diagonal_j − 2 row_j)` of all j that may shrink and lie below the top, 0 of others; and the largest of every block.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn rate_gains(
     (top, own): (f64, f32),
     e: &[f64],

@@ -11,13 +11,14 @@
 //!
 //! All 16 bins of a descriptor are values of the same sums. Mass and length come from each bin's own, added up along the axes.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use super::normalise::{GROUP, LANES, cut_lanes, least_sum, reciprocal_lengths, scale};
 use super::upright::{Ring, Sums};
 use super::{BINS, Descriptors, ORIENTATIONS, WIDTH, window_mean};
 use crate::bow::features::grid::Level;
 use crate::numeric::aligned::Aligned;
+use crate::numeric::simd::avx512_fma;
 
 /// Pixels or bins filtered at a time.
 const RUN: usize = 8;
@@ -188,7 +189,7 @@ impl Flat {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn filter_along_x(stages: &[Stage], pixels: &[f32], between: &mut [Aligned], out: &mut [f32]) {
     for (number, stage) in stages.iter().enumerate() {
         let (before, rest) = between.split_at_mut(number);
@@ -223,7 +224,7 @@ fn run_stage<const EVERY: usize>(stage: &Stage, input: &[f32], out: &mut [f32]) 
 }
 
 /// `out = Σ_j hat_j a_j`, where `a_j` are the values from `places[j]` on.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn filter_along_y(hat: &[f32], values: &[f32], places: &[usize], out: &mut [f32]) {
     for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
         let mut sums = [0.0f32; BLOCK];
@@ -238,7 +239,7 @@ fn filter_along_y(hat: &[f32], values: &[f32], places: &[usize], out: &mut [f32]
 }
 
 /// Of each bin the sum of its values and of their squares.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn add_up(bins: &[f32], sums: &mut [f32], squares: &mut [f32]) {
     let bins = bins.as_chunks::<ORIENTATIONS>().0;
     let total = |v: &[f32; ORIENTATIONS]| ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
@@ -248,7 +249,7 @@ fn add_up(bins: &[f32], sums: &mut [f32], squares: &mut [f32]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn roots(values: &mut [f32]) {
     for value in values {
         *value = value.sqrt();
@@ -270,7 +271,7 @@ fn add_bins(rows: [&[f32]; BINS], factors: [f32; 2], steps: [usize; 2], by_bin: 
 }
 
 /// See [`Sums::describe`].
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn describe(planes: &mut [Flat], row: usize, first: usize, descriptors: &mut Descriptors<'_>) {
     let rule = descriptors.rule;
     let &Flat { size, factors, feature_step, bin_step, .. } = &planes[0];

@@ -3,13 +3,14 @@
 //! They share no values and do not refine as the flat window's do, so they are summed directly: along x for every row, at the bin centres of every
 //! feature, along y when all rows of a feature are there.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use super::normalise::{GROUP, LANES, Partial, add_lanes, cut, least_sum, reciprocal_lengths, scale, totals};
 use super::upright::{Ring, Sums};
 use super::{BINS, Descriptors, ORIENTATIONS, WIDTH, gaussian_window};
 use crate::bow::features::grid::Level;
 use crate::numeric::aligned::Aligned;
+use crate::numeric::simd::avx512_fma;
 
 /// Features summed along x at a time.
 const NEIGHBOURS: usize = 8;
@@ -102,7 +103,7 @@ impl Sums for Gaussian {
 }
 
 /// `out[i][b] = Σ_j κ_b,j pixel(step·i + b·s + j)`, even and odd j added up apart.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn filter_along_x(
     pixels: &[f32],
     pairs: &[Vec<[f32; 2 * ORIENTATIONS]>; BINS],
@@ -136,7 +137,7 @@ fn filter_along_x(
 }
 
 /// See [`Sums::describe`].
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn describe(planes: &mut [Gaussian], first: usize, descriptors: &mut Descriptors<'_>) {
     let rule = descriptors.rule;
     let least = least_sum(planes[0].size);

@@ -1,9 +1,10 @@
 //! From a plane to its gradients: smoothed and derived row by row, as the rows are asked for.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::Array2;
 
 use super::ORIENTATIONS;
+use crate::numeric::simd::avx512_fma;
 
 /// w = ⌈4σ⌉, σ = s/6: how far the smoothing for bin size s reaches, in pixels.
 pub(super) fn smoothing_reach(size: usize) -> usize {
@@ -58,7 +59,7 @@ impl<'a> Smoother<'a> {
 }
 
 /// `out_x = k_0 a_0(x) + Σ_{j>0} k_j (a_j(x) + b_j(x))`, where `a_j` and `b_j` begin at the two `places[j]` of `source`.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn fold(kernel: &[f32], source: &[f32], places: &[[usize; 2]], out: &mut [f32]) {
     const BLOCK: usize = 64;
     let width = out.len();
@@ -167,14 +168,14 @@ impl GradientRow {
 }
 
 /// `out = (a − b) scale`.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn differences(a: &[f32], b: &[f32], scale: f32, out: &mut [f32]) {
     for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
         *out = (a - b) * scale;
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn polar(dx: &[f32], dy: &[f32], modulus: &mut [f32], orientation: &mut [f32]) {
     for (((&gx, &gy), m), nu) in dx.iter().zip(dy).zip(modulus).zip(orientation) {
         *m = gx.mul_add(gx, gy * gy).sqrt();
@@ -199,7 +200,7 @@ const PLACES: [[f32; ORIENTATIONS]; 8] = {
 };
 
 /// An octant lies between an axis and a diagonal, the centres of its two bins: the axis has an even bin, the diagonal an odd one.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 fn spread(dx: &[f32], dy: &[f32], pixels: &mut [[f32; ORIENTATIONS]]) {
     let (mut shares, mut octants) = ([[0.0f32; 2]; RUN], [0u32; RUN]);
     let runs = dx.as_chunks::<RUN>().0.iter().zip(dy.as_chunks::<RUN>().0);

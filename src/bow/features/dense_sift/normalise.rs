@@ -4,9 +4,10 @@
 //! (Arandjelović & Zisserman 2012). `√(h / Σh)` does not mind h's length and has itself length 1: so it is √h / √|h|, cut at √0.2 and
 //! divided by the length of the result. Plain descriptors are the same of h / |h| and 0.2. The zero descriptor stays zero.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use super::{CONTRAST_THRESHOLD, WIDTH};
+use crate::numeric::simd::avx512_fma;
 
 /// Features normalised at a time.
 pub(super) const GROUP: usize = 16;
@@ -114,7 +115,7 @@ pub(super) fn scale(values: &mut [f32; WIDTH], factor: f32) {
 }
 
 /// The descriptor of a single raw histogram; `low` if its feature lacks contrast.
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+#[apply(avx512_fma!)]
 pub(super) fn describe(rule: Rule, h: &mut [f32; WIDTH], low: bool, out: &mut [f32; WIDTH]) {
     let (mut sums, mut squares) = ([[0.0; LANES]; GROUP], [[0.0; LANES]; GROUP]);
     add_lanes(h, &mut sums[0], &mut squares[0]);

@@ -14,10 +14,11 @@ mod linear;
 mod pairs;
 mod sums;
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use super::feature_map::FeatureMap;
 use crate::numeric::elementary::exp;
+use crate::numeric::simd::avx512;
 use pairs::{Lanes, Strip};
 pub(in crate::bow) use pairs::{WIDTH as PANEL, largest, pairs, rectangle};
 
@@ -140,21 +141,11 @@ impl Kernel {
 }
 
 /// `value = exp(factor · value)`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn exponentials(values: &mut [f32], factor: f64) {
     for value in values {
         *value = exp(factor * f64::from(*value)) as f32;
     }
-}
-
-/// `Σ_d x_d z_d`.
-pub(in crate::bow) fn product(x: &[f32], z: &[f64]) -> f64 {
-    sums::sum(&linear::Product, x, z)
-}
-
-/// `Σ_d x_d z_d` of n rows with m points, n×m.
-pub(in crate::bow) fn products(rows: &[&[f64]], points: &[&[f64]], out: &mut [f64]) {
-    sums::sums(&linear::Product, rows, points, out);
 }
 
 /// Points of a panel taken together in f64.
@@ -237,7 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn golden_values_agree() {
+    fn golden_values_agree_on_every_instruction_set() {
+        eprintln!("instruction sets beside the scalar one: {:?}", crate::numeric::simd::available());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/kernels.json");
         let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let single = |row: &[f64]| -> Vec<f32> { row.iter().map(|&v| v as f32).collect() };
@@ -251,6 +243,9 @@ mod tests {
                     // The program's histograms are f32 (rounded by 6e-8); the arithmetic stays f64.
                     let found = kernel.value(&single(x), &single(z));
                     assert!((found - expected).abs() <= 1.2e-7 * expected, "{kind}: {found} instead of {expected}");
+                    for sum in sums::sum_on_every_set(kernel.terms(), &single(x), &single(z)) {
+                        assert_eq!(kernel.of_sum(sum).to_bits(), found.to_bits(), "{kind}");
+                    }
                 }
             }
         }

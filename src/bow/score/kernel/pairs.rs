@@ -7,12 +7,13 @@
 //! **Error.** [`GROUP`] terms, [`RUN`] groups and [`STRETCH`]/[`RUN`] runs are summed in f32, the rest in f64: with u = 2⁻²⁴ a sum is wrong by at most
 //! `(2 + 8 + 8)u Σ_d |t| ≈ 1.1·10⁻⁶ Σ_d |t|`, a rounding to f32 at the end included, and by what [`Single::four`] adds.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::Terms;
 use crate::numeric;
+use crate::numeric::simd::avx512;
 
 /// Rows of a tile.
 const HEIGHT: usize = 4;
@@ -73,7 +74,7 @@ pub(super) trait Single {
 }
 
 /// The largest of non-negative values, 0 of none.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 pub(in crate::bow) fn largest(values: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 64];
     let (chunks, rest) = values.as_chunks::<64>();
@@ -175,7 +176,7 @@ pub(super) fn strip<T: Single>(scale: f32, strip: Strip<'_>, sums: &mut [Lanes])
 }
 
 /// Writes the points' dimensions from `first` to `last` side by side, and prepared zeros behind them.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn lay_out<T: Single>(scale: f32, points: &[&[f32]], first: usize, last: usize, panel: &mut [[f32; WIDTH]]) {
     for (number, points) in points.chunks(SIDE).enumerate() {
         // Where points are missing, the last stands for them.
@@ -189,7 +190,7 @@ fn lay_out<T: Single>(scale: f32, points: &[&[f32]], first: usize, last: usize, 
 }
 
 /// `sums_ij = Σ_d t(rows_i,d , panel_d,j)` over the dimensions from `first` to `last`, to which is added what the sums hold of the dimensions before.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn add_panel<T: Single>(
     scale: f32,
     strip: Strip<'_>,

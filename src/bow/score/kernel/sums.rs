@@ -1,110 +1,35 @@
 //! Sums over dimensions in f64, on which scores and their explanations rest.
 //!
-//! Dimension d goes to lane d mod 8, and the lanes are added from left to right: the order is part of the definition, and no product is fused into a
-//! sum, so that any width of register gives the same bits. Each function is generic in the terms, which are inlined into it.
+//! The sums have the order of [`crate::numeric::lanes`], so that any width of register gives the same bits.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use super::Terms;
+use crate::numeric::lanes;
+use crate::numeric::simd::avx512;
 
-/// Lanes of a sum.
-const LANES: usize = 8;
+/// A kernel's terms, to be summed.
+struct Summed<'a, T: ?Sized>(&'a T);
 
-/// `Σ_d t(x_d, z_d)`.
+impl<T: Terms + ?Sized> lanes::Term for Summed<'_, T> {
+    #[inline(always)]
+    fn term(&self, x: f64, z: f64) -> f64 {
+        self.0.term(x, z)
+    }
+}
+
+/// Returns `Σ_d t(x_d, z_d)`.
 pub(super) fn sum<T: Terms + ?Sized, Z: Copy + Into<f64>>(terms: &T, x: &[f32], z: &[Z]) -> f64 {
-    tile(terms, [x], [z])[0][0]
+    lanes::sum_of_terms(&Summed(terms), x, z)
 }
 
-/// `out_ij = Σ_d t(rows_i,d , points_j,d)` of n rows and m points (n×m) with the bits of [`sum`]: several of each are taken together, so that rows
-/// and points are read from memory less often.
-pub(super) fn sums<T: Terms + ?Sized, X: Copy + Into<f64>>(
-    terms: &T,
-    rows: &[&[X]],
-    points: &[&[f64]],
-    out: &mut [f64],
-) {
-    if points.is_empty() {
-        return;
-    }
-    let width = points.len();
-    let (fours, rest) = rows.as_chunks::<4>();
-    let (out, out_rest) = out.split_at_mut(fours.len() * 4 * width);
-    for (rows, out) in fours.iter().zip(out.chunks_exact_mut(4 * width)) {
-        let mut put = |first: usize, i: usize, sums: &[f64]| {
-            out[i * width + first..][..sums.len()].copy_from_slice(sums);
-        };
-        let (several, single) = points.as_chunks::<4>();
-        for (number, points) in several.iter().enumerate() {
-            tile(terms, *rows, *points).iter().enumerate().for_each(|(i, sums)| put(4 * number, i, sums));
-        }
-        for (number, point) in single.iter().enumerate() {
-            let first = 4 * several.len() + number;
-            tile(terms, *rows, [point]).iter().enumerate().for_each(|(i, sums)| put(first, i, sums));
-        }
-    }
-    for (row, out) in rest.iter().zip(out_rest.chunks_exact_mut(width)) {
-        for (point, out) in points.iter().zip(out) {
-            *out = tile(terms, [row], [point])[0][0];
-        }
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn tile<const N: usize, const M: usize, T: Terms + ?Sized, X: Copy + Into<f64>, Z: Copy + Into<f64>>(
-    terms: &T,
-    rows: [&[X]; N],
-    points: [&[Z]; M],
-) -> [[f64; M]; N] {
-    let length = rows.iter().map(|row| row.len()).chain(points.iter().map(|point| point.len())).min().unwrap_or(0);
-    let chunks = length / LANES;
-    let mut lanes = in_registers(
-        terms,
-        rows.map(|row| &row.as_chunks::<LANES>().0[..chunks]),
-        points.map(|point| &point.as_chunks::<LANES>().0[..chunks]),
-    );
-    for i in 0..N {
-        for j in 0..M {
-            let rest = rows[i][..length].iter().zip(&points[j][..length]).skip(chunks * LANES);
-            for (lane, (&x, &z)) in lanes[i][j].iter_mut().zip(rest) {
-                *lane += terms.term(x.into(), z.into());
-            }
-        }
-    }
-    lanes.map(|row| row.map(|lanes| lanes.iter().sum()))
-}
-
-/// The lanes of whole chunks, by themselves: lanes that are also looked at one by one would be kept in memory.
-#[inline(always)]
-fn in_registers<const N: usize, const M: usize, T: Terms + ?Sized, X: Copy + Into<f64>, Z: Copy + Into<f64>>(
-    terms: &T,
-    rows: [&[[X; LANES]]; N],
-    points: [&[[Z; LANES]]; M],
-) -> [[[f64; LANES]; M]; N] {
-    let mut lanes = [[[0.0f64; LANES]; M]; N];
-    for chunk in 0..rows[0].len() {
-        for i in 0..N {
-            for j in 0..M {
-                add(terms, &mut lanes[i][j], &rows[i][chunk], &points[j][chunk]);
-            }
-        }
-    }
-    lanes
-}
-
-#[inline(always)]
-fn add<T: Terms + ?Sized, X: Copy + Into<f64>, Z: Copy + Into<f64>>(
-    terms: &T,
-    lanes: &mut [f64; LANES],
-    x: &[X; LANES],
-    z: &[Z; LANES],
-) {
-    for lane in 0..LANES {
-        lanes[lane] += terms.term(x[lane].into(), z[lane].into());
-    }
+/// Writes `Σ_d t(rows_i,d , points_j,d)` of n rows and m points to `out`, n×m, with the bits of [`sum`].
+pub(super) fn sums<T: Terms + ?Sized>(terms: &T, rows: &[&[f32]], points: &[&[f64]], out: &mut [f64]) {
+    lanes::sums_of_terms(&Summed(terms), rows, points, out);
 }
 
 /// `out_d += factor · t(x_d, z_d)`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 pub(super) fn add_terms<T: Terms + ?Sized>(terms: &T, factor: f64, x: &[f32], z: &[f32], out: &mut [f64]) {
     for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
         *out += factor * terms.term(f64::from(x), f64::from(z));
@@ -112,24 +37,29 @@ pub(super) fn add_terms<T: Terms + ?Sized>(terms: &T, factor: f64, x: &[f32], z:
 }
 
 /// `out_d += factor · ∂t/∂z(x_d, z_d)`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 pub(super) fn add_slopes<T: Terms + ?Sized>(terms: &T, factor: f64, x: &[f32], z: &[f64], out: &mut [f64]) {
     for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
         *out += factor * terms.slope(f64::from(x), z);
     }
 }
 
+/// The sum on each instruction set.
+#[cfg(test)]
+pub(super) fn sum_on_every_set(terms: &dyn Terms, x: &[f32], z: &[f32]) -> [f64; 3] {
+    lanes::sum_on_every_set(&Summed(terms), x, z)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::bow::score::kernel::KernelKind;
     use rand::RngExt;
 
-    /// The definition in scalar words.
+    /// Scalar reference.
     fn by_lanes(terms: impl Iterator<Item = f64>) -> f64 {
-        let mut lanes = [0.0; LANES];
+        let mut lanes = [0.0; 8];
         for (d, term) in terms.enumerate() {
-            lanes[d % LANES] += term;
+            lanes[d % 8] += term;
         }
         lanes.iter().sum()
     }

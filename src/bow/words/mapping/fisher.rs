@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::ArrayView2;
 
 use crate::bow::words::Assignment;
@@ -22,6 +22,7 @@ use crate::bow::words::MappingConfig;
 use crate::bow::words::mixture::GaussianMixture;
 use crate::bow::words::principal::PrincipalComponents;
 use crate::numeric::rows;
+use crate::numeric::simd::avx2;
 
 /// A mixture, the projection to the descriptors that it describes, and how features are mapped to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,7 +148,7 @@ impl Fisher {
 }
 
 /// Fills the derivatives of one component by means and deviations; `factors` are γ/√w and γ/√(2w).
-#[multiversion(targets("x86_64+avx2"))]
+#[apply(avx2!)]
 fn derive(
     x: &[f32],
     means: &[f64],

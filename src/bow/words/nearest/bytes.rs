@@ -8,11 +8,12 @@
 //! by Cauchy and Schwarz, and `q_l·r_v` is a product of whole numbers. A word whose lower bound lies above the k-th smallest
 //! upper bound, and above what single precision can blur, is none of the k nearest.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::Array2;
 
 use super::{LANES, STRETCH, Survivors};
 use crate::numeric::byte_products::{ByteProducts, COLUMNS, Quad, ROWS};
+use crate::numeric::simd::avx512;
 
 /// Bounds that are kept at once, in values: they stay in the cache between the two looks at them.
 const ROOM: usize = 1 << 16;
@@ -166,7 +167,7 @@ impl Bytes {
 }
 
 /// The bound for features with ‖δ‖ ≤ `error` and ‖s q‖ ≤ `norm`: ‖v − μ‖² less the bound, and twice the bound.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn doubt(tile: &Tile, error: f32, norm: f32, starts: &mut [f32; COLUMNS], doubts: &mut [f32; COLUMNS]) {
     for column in 0..COLUMNS {
         // A little more than the bound, for the rounding of its own factors.
@@ -177,7 +178,7 @@ fn doubt(tile: &Tile, error: f32, norm: f32, starts: &mut [f32; COLUMNS], doubts
 }
 
 /// Rounds a feature, filled up to whole lanes, to bytes and writes them to place `place` of each quad.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn round(row: &mut [f32], centre: &[f32], place: usize, quads: &mut [[u32; ROWS]]) -> Row {
     // Adding and taking away 1.5·2²³ rounds to whole numbers, which then stand in the lowest bits.
     const WHOLE: f32 = 12_582_912.0;
@@ -216,7 +217,7 @@ fn round(row: &mut [f32], centre: &[f32], place: usize, quads: &mut [[u32; ROWS]
 }
 
 /// Lower bounds `starts − factor · t · sums` of a group of rows and a tile; the least upper bounds of each lane in `least`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn bound(
     sums: &[[i32; COLUMNS]; ROWS],
     factors: &[f32; ROWS],

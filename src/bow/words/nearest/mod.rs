@@ -7,10 +7,11 @@
 mod bytes;
 mod products;
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::{Array2, ArrayView2};
 
 use crate::numeric::lanes::squared_distance;
+use crate::numeric::simd::avx512;
 use bytes::Bytes;
 use products::Products;
 
@@ -137,13 +138,13 @@ fn kth_smallest(values: &mut [f32], k: usize) -> f32 {
     *values.select_nth_unstable_by(k - 1, f32::total_cmp).1
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn any_below(scores: &[f32], limit: f32) -> bool {
     scores.iter().fold(false, |any, &score| any | (score <= limit))
 }
 
 /// Appends the places, counted from `first`, and values of the `scores` up to `limit`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[apply(avx512!)]
 fn collect_below(scores: &[f32], limit: f32, first: usize, out: &mut Vec<(u32, f32)>) {
     for (part, chunk) in scores.chunks(LANES).enumerate() {
         if !chunk.iter().fold(false, |any, &score| any | (score <= limit)) {

@@ -2,12 +2,13 @@
 //!
 //! The product gives `‖v‖² − 2 l·v` for all words; its rounding error has a bound.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 
 use super::{LANES, STRETCH, Survivors};
 use crate::numeric::lanes::dot;
+use crate::numeric::simd::avx2;
 
 /// Rows a product: small enough to stay in the cache, large enough that packing the words costs little.
 const BLOCK: usize = 128;
@@ -73,7 +74,7 @@ impl Products {
 }
 
 /// Adds `norms` to `scores`; the least of each lane.
-#[multiversion(targets("x86_64+avx2"))]
+#[apply(avx2!)]
 fn add_and_find_least(scores: &mut [f32], norms: &[f32]) -> [f32; LANES] {
     let mut lanes = [f32::INFINITY; LANES];
     let (chunks, rest) = scores.as_chunks_mut::<LANES>();

@@ -1,9 +1,10 @@
 //! The mean, `(1/n) Σ_l m_d(l)`, and its kin for p > 1, `((1/n) Σ_l m_d(l)^p)^(1/p)` (B15 Eq 19): the larger p, the nearer to the maximum.
 
-use multiversion::multiversion;
+use macro_rules_attribute::apply;
 
 use super::Pooling;
 use crate::numeric::lanes::{add_scaled_f64, dot_f64};
+use crate::numeric::simd::avx2;
 
 pub(super) struct Mean;
 
@@ -33,7 +34,7 @@ impl Pooling for Mean {
     }
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[apply(avx2!)]
 fn add_with_magnitudes(weights: &[f64], total: &mut [f64], magnitude: &mut [f64]) {
     for ((weight, total), magnitude) in weights.iter().zip(total).zip(magnitude) {
         *total += weight;

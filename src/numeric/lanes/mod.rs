@@ -1,13 +1,24 @@
 //! Sums over slices in a fixed order of lanes.
 //!
-//! Each function adds in eight (f64) or sixteen (f32) lanes and then folds the lanes from left to right. The order is
-//! part of the definition, and no product is fused into a sum, so the compiler may use wider registers where the
-//! processor has them without changing a bit of the result. The twins in the tests say the same in scalar words.
+//! Element d goes to lane d mod L, and the lanes are added from left to right. The order is part of the definition, and no
+//! product is fused into a sum, so that any width of register gives the same bits. L depends on what is summed:
+//! - here, for slices of about a hundred values: 8 lanes in f64, 16 in f32;
+//! - 8 lanes for many sums at once, such as a matrix product ([`products`]), where several sums keep the processor busy;
+//! - [`long`]: 32 lanes for a single sum over many thousand values.
 
-use multiversion::multiversion;
+pub mod long;
+mod tiles;
 
-/// Σ_d (a_d − b_d)² in f32, the distance by which words are compared.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg(test)]
+pub(crate) use tiles::sum_on_every_set;
+pub use tiles::{Term, product, products, sum_of_terms, sums_of_terms};
+
+use macro_rules_attribute::apply;
+
+use crate::numeric::simd::avx2;
+
+/// Returns `Σ_d (a_d − b_d)²` in f32, the distance by which words are compared.
+#[apply(avx2!)]
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 16];
     let (a_chunks, a_rest) = a.as_chunks::<16>();
@@ -24,8 +35,8 @@ pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-/// Σ_d a_d in f64.
-#[multiversion(targets("x86_64+avx2"))]
+/// Returns `Σ_d a_d` in f64.
+#[apply(avx2!)]
 pub fn sum(a: &[f32]) -> f64 {
     let mut lanes = [0.0f64; 8];
     let (chunks, rest) = a.as_chunks::<8>();
@@ -40,8 +51,8 @@ pub fn sum(a: &[f32]) -> f64 {
     lanes.iter().sum()
 }
 
-/// Σ_d a_d b_d in f64 (each product of two f32 is exact there).
-#[multiversion(targets("x86_64+avx2"))]
+/// Returns `Σ_d a_d b_d` in f64, in which each product of two f32 is exact.
+#[apply(avx2!)]
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     let mut lanes = [0.0f64; 8];
     let (a_chunks, a_rest) = a.as_chunks::<8>();
@@ -57,8 +68,8 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     lanes.iter().sum()
 }
 
-/// Σ_d a_d b_d of f64 numbers.
-#[multiversion(targets("x86_64+avx2"))]
+/// Returns `Σ_d a_d b_d` of f64 numbers.
+#[apply(avx2!)]
 pub fn dot_f64(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0f64; 8];
     let (a_chunks, a_rest) = a.as_chunks::<8>();
@@ -74,8 +85,8 @@ pub fn dot_f64(a: &[f64], b: &[f64]) -> f64 {
     lanes.iter().sum()
 }
 
-/// Σ_d w_d (a_d − b_d)² in f64.
-#[multiversion(targets("x86_64+avx2"))]
+/// Returns `Σ_d w_d (a_d − b_d)²` in f64.
+#[apply(avx2!)]
 pub fn weighted_squared_distance(a: &[f64], b: &[f64], weights: &[f64]) -> f64 {
     let mut lanes = [0.0f64; 8];
     let (a_chunks, a_rest) = a.as_chunks::<8>();
@@ -93,8 +104,8 @@ pub fn weighted_squared_distance(a: &[f64], b: &[f64], weights: &[f64]) -> f64 {
     lanes.iter().sum()
 }
 
-/// `out_d += factor · a_d` in f64, element by element.
-#[multiversion(targets("x86_64+avx2"))]
+/// Adds `factor · a_d` to every `out_d` in f64.
+#[apply(avx2!)]
 pub fn add_scaled_f64(out: &mut [f64], factor: f64, a: &[f64]) {
     for (o, x) in out.iter_mut().zip(a) {
         *o += factor * x;
@@ -115,7 +126,7 @@ mod tests {
         })
     }
 
-    /// The definition in scalar words: element d goes to lane d mod `LANES`, lanes are added from left to right.
+    /// Scalar reference: element d goes to lane d mod `LANES`, and the lanes are added from left to right.
     fn by_lanes<const LANES: usize>(terms: impl Iterator<Item = f64>) -> f64 {
         let mut lanes = [0.0; LANES];
         for (d, term) in terms.enumerate() {
@@ -126,26 +137,46 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sums_have_the_bits_of_their_scalar_twins((a, b) in pairs()) {
-            prop_assert_eq!(sum(&a).to_bits(), by_lanes::<8>(a.iter().map(|x| f64::from(*x))).to_bits());
-            let products = by_lanes::<8>(a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)));
-            prop_assert_eq!(dot(&a, &b).to_bits(), products.to_bits());
+        fn every_instruction_set_gives_the_bits_of_the_scalar_reference((a, b) in pairs()) {
+            let expected = by_lanes::<8>(a.iter().map(|x| f64::from(*x))).to_bits();
+            for sum in [sum, sum::scalar, sum::avx2] {
+                prop_assert_eq!(sum(&a).to_bits(), expected);
+            }
+            let expected = by_lanes::<8>(a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y))).to_bits();
+            for dot in [dot, dot::scalar, dot::avx2] {
+                prop_assert_eq!(dot(&a, &b).to_bits(), expected);
+            }
             let mut lanes = [0.0f32; 16];
             for (d, (x, y)) in a.iter().zip(&b).enumerate() {
                 lanes[d % 16] += (x - y) * (x - y);
             }
-            prop_assert_eq!(squared_distance(&a, &b).to_bits(), lanes.iter().sum::<f32>().to_bits());
+            let expected = lanes.iter().sum::<f32>().to_bits();
+            for squared_distance in [squared_distance, squared_distance::scalar, squared_distance::avx2] {
+                prop_assert_eq!(squared_distance(&a, &b).to_bits(), expected);
+            }
+        }
+
+        #[test]
+        fn every_instruction_set_gives_the_bits_of_the_scalar_reference_in_f64((a, b) in pairs()) {
             let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value) / 3.0).collect::<Vec<f64>>();
             let (x, y) = (wide(&a), wide(&b));
             let w: Vec<f64> = (0..x.len()).map(|d| 1.0 / (d + 3) as f64).collect();
-            let weighted = by_lanes::<8>((0..x.len()).map(|d| (x[d] - y[d]) * (x[d] - y[d]) * w[d]));
-            prop_assert_eq!(weighted_squared_distance(&x, &y, &w).to_bits(), weighted.to_bits());
-            let products = by_lanes::<8>(x.iter().zip(&y).map(|(x, y)| x * y));
-            prop_assert_eq!(dot_f64(&x, &y).to_bits(), products.to_bits());
-            let mut out = y.clone();
-            add_scaled_f64(&mut out, 0.3, &x);
-            for ((o, x), y) in out.iter().zip(&x).zip(&y) {
-                prop_assert_eq!(o.to_bits(), (y + 0.3 * x).to_bits());
+            let expected = by_lanes::<8>((0..x.len()).map(|d| (x[d] - y[d]) * (x[d] - y[d]) * w[d])).to_bits();
+            for distance in
+                [weighted_squared_distance, weighted_squared_distance::scalar, weighted_squared_distance::avx2]
+            {
+                prop_assert_eq!(distance(&x, &y, &w).to_bits(), expected);
+            }
+            let expected = by_lanes::<8>(x.iter().zip(&y).map(|(x, y)| x * y)).to_bits();
+            for dot_f64 in [dot_f64, dot_f64::scalar, dot_f64::avx2] {
+                prop_assert_eq!(dot_f64(&x, &y).to_bits(), expected);
+            }
+            for add_scaled_f64 in [add_scaled_f64, add_scaled_f64::scalar, add_scaled_f64::avx2] {
+                let mut out = y.clone();
+                add_scaled_f64(&mut out, 0.3, &x);
+                for ((o, x), y) in out.iter().zip(&x).zip(&y) {
+                    prop_assert_eq!(o.to_bits(), (y + 0.3 * x).to_bits());
+                }
             }
         }
     }
