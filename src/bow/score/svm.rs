@@ -107,7 +107,7 @@ pub fn solve(problem: &Problem<'_>) -> Solution {
         state.step(step, rows[i], rows[j]);
         iterations += 1;
     };
-    finish(problem, dual, &state.e, iterations, (state.top, state.bottom), converged)
+    finish(problem, dual, &state, iterations, converged)
 }
 
 /// Curvature along a step is taken to be at least this.
@@ -157,13 +157,14 @@ impl State {
 
     /// Finds the extremes of all blocks.
     fn rate(&mut self) {
-        rate(&self.e, &self.may_grow, &self.may_shrink, &mut self.extremes);
+        rate(&self.e, May { grow: &self.may_grow, shrink: &self.may_shrink }, &mut self.extremes);
         self.gather();
     }
 
     /// Moves along `a_i + step, a_j − step` and finds the extremes.
     fn step(&mut self, step: f64, row_i: &[f32], row_j: &[f32]) {
-        advance(&mut self.e, step, row_i, row_j, &self.may_grow, &self.may_shrink, &mut self.extremes);
+        let may = May { grow: &self.may_grow, shrink: &self.may_shrink };
+        advance(&mut self.e, &mut self.extremes, step, [row_i, row_j], may);
         self.gather();
     }
 
@@ -181,12 +182,33 @@ impl State {
 
     /// The j that lowers the objective most beside i: of the largest `(e_i − e_j)²/(K_ii + K_jj − 2K_ij)`, as f32 numbers tell.
     fn second(&mut self, i: usize, diagonal: &[f32], row: &[f32]) -> Option<usize> {
-        let at = (self.top, diagonal[i]);
-        rate_gains(at, &self.e, &self.may_shrink, diagonal, row, &mut self.gains, &mut self.best_gains);
+        let others = Others { e: &self.e, may_shrink: &self.may_shrink, diagonal, row };
+        rate_gains((self.top, diagonal[i]), others, &mut self.gains, &mut self.best_gains);
         let best = self.best_gains.iter().copied().fold(0.0, f32::max);
         let block = self.best_gains.iter().position(|&gain| gain == best && best > 0.0)?;
         (block * BLOCK..self.gains.len()).find(|&j| self.gains[j] == best)
     }
+}
+
+/// Which a may grow (0, else −∞) and which may shrink (0, else +∞).
+#[derive(Clone, Copy)]
+struct May<'a> {
+    grow: &'a [f64],
+    shrink: &'a [f64],
+}
+
+/// What a second of the working set is chosen by, for all j beside a first i.
+///
+/// What is written to stays an argument of its own, here and in the other loops: then the compiler knows that it overlaps
+/// nothing that is read.
+#[derive(Clone, Copy)]
+struct Others<'a> {
+    e: &'a [f64],
+    may_shrink: &'a [f64],
+    /// K_jj.
+    diagonal: &'a [f32],
+    /// K_ij.
+    row: &'a [f32],
 }
 
 /// `e −= factor · row`.
@@ -199,17 +221,9 @@ fn subtract(e: &mut [f64], factor: f64, row: &[f32]) {
 
 /// `e −= step · row_i − step · row_j`, and the extremes of every block.
 #[apply(avx512!)]
-fn advance(
-    e: &mut [f64],
-    step: f64,
-    row_i: &[f32],
-    row_j: &[f32],
-    may_grow: &[f64],
-    may_shrink: &[f64],
-    extremes: &mut [(f64, f64)],
-) {
+fn advance(e: &mut [f64], extremes: &mut [(f64, f64)], step: f64, [row_i, row_j]: [&[f32]; 2], may: May<'_>) {
     let rows = row_i.chunks(BLOCK).zip(row_j.chunks(BLOCK));
-    let may = may_grow.chunks(BLOCK).zip(may_shrink.chunks(BLOCK));
+    let may = may.grow.chunks(BLOCK).zip(may.shrink.chunks(BLOCK));
     for (((e, (row_i, row_j)), (may_grow, may_shrink)), extremes) in
         e.chunks_mut(BLOCK).zip(rows).zip(may).zip(extremes)
     {
@@ -223,8 +237,8 @@ fn advance(
 
 /// The extremes of every block.
 #[apply(avx512!)]
-fn rate(e: &[f64], may_grow: &[f64], may_shrink: &[f64], extremes: &mut [(f64, f64)]) {
-    let may = may_grow.chunks(BLOCK).zip(may_shrink.chunks(BLOCK));
+fn rate(e: &[f64], may: May<'_>, extremes: &mut [(f64, f64)]) {
+    let may = may.grow.chunks(BLOCK).zip(may.shrink.chunks(BLOCK));
     for ((e, (may_grow, may_shrink)), extremes) in e.chunks(BLOCK).zip(may).zip(extremes) {
         *extremes = extremes_of(e, may_grow, may_shrink);
     }
@@ -259,15 +273,8 @@ fn extremes_of(e: &[f64], may_grow: &[f64], may_shrink: &[f64]) -> (f64, f64) {
 
 /// `(top − e_j)²/(diagonal_i + diagonal_j − 2 row_j)` of all j that may shrink and lie below the top, 0 of others; and the largest of every block.
 #[apply(avx512!)]
-fn rate_gains(
-    (top, own): (f64, f32),
-    e: &[f64],
-    may_shrink: &[f64],
-    diagonal: &[f32],
-    row: &[f32],
-    gains: &mut [f32],
-    best: &mut [f32],
-) {
+fn rate_gains((top, own): (f64, f32), others: Others<'_>, gains: &mut [f32], best: &mut [f32]) {
+    let Others { e, may_shrink, diagonal, row } = others;
     let errors = e.chunks(BLOCK).zip(may_shrink.chunks(BLOCK));
     let kernels = diagonal.chunks(BLOCK).zip(row.chunks(BLOCK));
     for ((((e, may_shrink), (diagonal, row)), gains), best) in
@@ -305,15 +312,10 @@ fn largest(gains: &[f32]) -> f32 {
     lanes[0]
 }
 
-fn finish(
-    problem: &Problem<'_>,
-    dual: Vec<f64>,
-    e: &[f64],
-    iterations: usize,
-    (top, bottom): (f64, f64),
-    converged: bool,
-) -> Solution {
+/// The solution with its bias and its report.
+fn finish(problem: &Problem<'_>, dual: Vec<f64>, state: &State, iterations: usize, converged: bool) -> Solution {
     let (labels, bounds) = (problem.labels, problem.bounds);
+    let &State { ref e, top, bottom, .. } = state;
     let alpha = |i: usize| dual[i] * labels[i];
     let free: Vec<usize> = (0..dual.len()).filter(|&i| alpha(i) > 0.0 && alpha(i) < bounds[i]).collect();
     let bias = if !free.is_empty() {

@@ -1,4 +1,4 @@
-//! Training step 5: one SVM a category.
+//! Training step 5: one SVM per category.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -6,7 +6,7 @@ use crate::bow::config::{ClassWeight, Settings};
 use crate::bow::record::SolverRecord;
 use crate::bow::score::svm::{self, Problem, Report, Solution};
 
-/// What a category's errors cost.
+/// C of both classes of a category, and how many pictures each has.
 pub(super) struct Costs {
     c: f64,
     pub(super) c_positive: f64,
@@ -16,7 +16,7 @@ pub(super) struct Costs {
 }
 
 impl Costs {
-    /// C of both classes of `labels`, difficult ones (0) left out.
+    /// Weighs C for both classes of `labels`, of which difficult ones (0) do not count.
     pub(super) fn new(settings: &Settings, labels: impl Iterator<Item = i8> + Clone, c: f64) -> Self {
         let count = |sign: i8| labels.clone().filter(|label| *label == sign).count();
         let (positives, negatives) = (count(1), count(-1));
@@ -46,41 +46,48 @@ pub(super) struct CategoryFit {
     pub(super) costs: Costs,
 }
 
-pub(super) fn fit_category(
-    settings: &Settings,
-    matrix: ArrayView2<'_, f32>,
-    labels: &[Vec<i8>],
-    category: usize,
-    c: f64,
-    start: Option<&[f64]>,
-) -> CategoryFit {
-    let used: Vec<usize> = (0..labels.len()).filter(|&i| labels[i][category] != 0).collect();
-    let signs: Vec<f64> = used.iter().map(|&i| f64::from(labels[i][category])).collect();
-    let costs = Costs::new(settings, labels.iter().map(|labels| labels[category]), c);
-    let bound = |sign: &f64| if *sign > 0.0 { costs.c_positive } else { costs.c_negative };
-    let bounds: Vec<f64> = signs.iter().map(bound).collect();
-    let start: Option<Vec<f64>> = start.map(|start| used.iter().map(|&i| start[i]).collect());
-    // Without difficult pictures the matrix is shared as it is.
-    let part = (used.len() < labels.len())
-        .then(|| Array2::from_shape_fn((used.len(), used.len()), |(i, j)| matrix[(used[i], used[j])]));
-    let mut solution = svm::solve(&Problem {
-        gram: part.as_ref().map_or_else(|| matrix.view(), |part| part.view()),
-        labels: &signs,
-        bounds: &bounds,
-        tolerance: settings.svm.tolerance,
-        start: start.as_deref(),
-    });
-    if part.is_some() {
-        let mut dual = vec![0.0; labels.len()];
-        for (&i, a) in used.iter().zip(&solution.dual) {
-            dual[i] = *a;
-        }
-        solution.dual = dual;
-    }
-    CategoryFit { solution, costs }
+/// Training pictures whose combined kernels are known.
+#[derive(Clone, Copy)]
+pub(super) struct Machines<'a> {
+    pub(super) settings: &'a Settings,
+    /// The kernels of all pairs of pictures.
+    pub(super) matrix: ArrayView2<'a, f32>,
+    /// The labels of each picture.
+    pub(super) labels: &'a [Vec<i8>],
 }
 
-/// The pictures that are a support vector of any category.
+impl Machines<'_> {
+    /// Solves a category with this C; `start` is a solution for a smaller one.
+    pub(super) fn fit(&self, category: usize, c: f64, start: Option<&[f64]>) -> CategoryFit {
+        let Self { settings, matrix, labels } = *self;
+        let used: Vec<usize> = (0..labels.len()).filter(|&i| labels[i][category] != 0).collect();
+        let signs: Vec<f64> = used.iter().map(|&i| f64::from(labels[i][category])).collect();
+        let costs = Costs::new(settings, labels.iter().map(|labels| labels[category]), c);
+        let bound = |sign: &f64| if *sign > 0.0 { costs.c_positive } else { costs.c_negative };
+        let bounds: Vec<f64> = signs.iter().map(bound).collect();
+        let start: Option<Vec<f64>> = start.map(|start| used.iter().map(|&i| start[i]).collect());
+        // Without difficult pictures the matrix is shared as it is.
+        let part = (used.len() < labels.len())
+            .then(|| Array2::from_shape_fn((used.len(), used.len()), |(i, j)| matrix[(used[i], used[j])]));
+        let mut solution = svm::solve(&Problem {
+            gram: part.as_ref().map_or_else(|| matrix.view(), |part| part.view()),
+            labels: &signs,
+            bounds: &bounds,
+            tolerance: settings.svm.tolerance,
+            start: start.as_deref(),
+        });
+        if part.is_some() {
+            let mut dual = vec![0.0; labels.len()];
+            for (&i, a) in used.iter().zip(&solution.dual) {
+                dual[i] = *a;
+            }
+            solution.dual = dual;
+        }
+        CategoryFit { solution, costs }
+    }
+}
+
+/// Lists the pictures that are a support vector of any category.
 pub(super) fn support_pictures(fits: &[CategoryFit], pictures: usize) -> Vec<usize> {
     (0..pictures).filter(|&i| fits.iter().any(|fit| fit.solution.dual[i] != 0.0)).collect()
 }

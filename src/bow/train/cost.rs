@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::classifiers::fit_category;
+use super::classifiers::Machines;
 use super::error::TrainError;
 use super::histograms::{Part, Scored};
 use super::kernels::ScaledKernels;
@@ -31,6 +31,7 @@ pub(super) fn choose_cost(
     let categories = fit.categories();
     let kernels = ScaledKernels::new(settings, sums, fit, progress)?;
     let matrix = kernels.combine(&fit.rows, &fit.rows);
+    let machines = Machines { settings, matrix: matrix.view(), labels: &fit.labels };
     let across: Vec<Array2<f32>> = validate.looks.iter().map(|rows| kernels.combine(rows, &fit.rows)).collect();
     let grid = cost_grid();
     progress.begin("choosing C", categories);
@@ -46,7 +47,7 @@ pub(super) fn choose_cost(
                     if !(has(1) && has(-1)) {
                         return None;
                     }
-                    let fitted = fit_category(settings, matrix.view(), &fit.labels, category, c, start.as_deref());
+                    let fitted = machines.fit(category, c, start.as_deref());
                     let score = |i: usize| {
                         across.iter().map(|look| fitted.solution.score(look.row(i))).sum::<f64>() / across.len() as f64
                     };

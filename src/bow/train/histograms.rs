@@ -1,4 +1,4 @@
-//! Training step 2: the histograms of every picture that training looks at, and of their mirror twins.
+//! Training step 2: the histograms of all pictures that training uses, and of their mirror twins.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
-/// Every picture that training looks at, once, whatever splits it is in.
+/// All pictures that training uses, each once, whatever splits it is in.
 pub(super) struct Pool<'a> {
     dataset: &'a Dataset,
     entries: Vec<&'a Entry>,
@@ -51,8 +51,8 @@ impl<'a> Pool<'a> {
     ) -> Result<Vec<Result<T, String>>, E> {
         let Task { settings, cache, progress, .. } = *task;
         let encoders: Vec<&Encoder> = task.encoders.iter().collect();
-        let looking = Looking { settings, encoders: &encoders, dataset: self.dataset, cache, progress };
-        encode(&looking, &self.entries, sides(settings.picture.twins), keep)
+        let encoding = Encoding { settings, encoders: &encoders, dataset: self.dataset, cache, progress };
+        encode(&encoding, &self.entries, sides(settings.picture.twins), keep)
     }
 
     /// The usable pictures' rows as `row` has them, and the unusable pictures.
@@ -197,8 +197,8 @@ pub(super) fn store_pool(task: &Task<'_>, pool: &Pool<'_>) -> Result<(Rows, Stor
     Ok((usable, writer.finish().map_err(failed)?, left_out))
 }
 
-/// How pictures are looked at.
-pub(super) struct Looking<'a> {
+/// How pictures become histograms.
+pub(super) struct Encoding<'a> {
     pub(super) settings: &'a Settings,
     pub(super) encoders: &'a [&'a Encoder],
     pub(super) dataset: &'a Dataset,
@@ -206,15 +206,15 @@ pub(super) struct Looking<'a> {
     pub(super) progress: &'a dyn Progress,
 }
 
-/// What `keep` makes of each picture's histograms, those of all channels for each of its `sides`, or why there are none. Where `keep` fails, nothing
-/// more is computed.
+/// Returns what `keep` makes of each picture's histograms, those of all channels for each entry of `mirrored`, or why the
+/// picture has none. If `keep` fails, nothing more is computed.
 pub(super) fn encode<T: Send, E: Send>(
-    looking: &Looking<'_>,
+    encoding: &Encoding<'_>,
     entries: &[&Entry],
-    sides: &[bool],
+    mirrored: &[bool],
     keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> Result<T, E> + Sync,
 ) -> Result<Vec<Result<T, String>>, E> {
-    let Looking { settings, encoders, dataset, cache, progress } = *looking;
+    let Encoding { settings, encoders, dataset, progress, .. } = *encoding;
     let options = settings.reading();
     let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| digest(encoder)).collect();
     progress.begin("histograms", entries.len());
@@ -223,43 +223,18 @@ pub(super) fn encode<T: Send, E: Send>(
         .enumerate()
         .map(|(number, entry)| {
             let path = dataset.file(entry);
-            let file = cache.and_then(|_| sha256_of_file(&path).ok());
-            let key = |encoder: usize, mirrored: bool| {
-                let file = file.as_ref()?;
-                let parts = [
-                    &digests[encoder][..],
-                    file.as_bytes(),
-                    &[u8::from(mirrored)],
-                    &(options.max_side as u64).to_le_bytes(),
-                ];
-                Some(Key::new("histogram", &parts))
+            let source = Source {
+                encoding,
+                options: &options,
+                digests: &digests,
+                file: encoding.cache.and_then(|_| sha256_of_file(&path).ok()),
+                path: &path,
+                picture: OnceCell::new(),
+                timings: RefCell::new(Timings::default()),
             };
-            // Opened only if something is missing.
-            let picture = OnceCell::new();
-            let timings = RefCell::new(Timings::default());
-            let histogram = |number: usize, mirrored: bool| -> Result<Vec<f32>, String> {
-                let (encoder, key) = (encoders[number], key(number, mirrored));
-                let stored = cache.zip(key.as_ref());
-                if let Some(known) = stored.and_then(|(cache, key)| cache.numbers(key, encoder.config.dimensions())) {
-                    return Ok(known);
-                }
-                let mut took = timings.borrow_mut();
-                let own = picture.get_or_init(|| took.time(Stage::DECODE, || open(&path, &options, encoders)));
-                let own = own.as_ref().map_err(String::clone)?;
-                let twin = mirrored.then(|| own.mirrored());
-                let features = encoder.features(twin.as_ref().unwrap_or(own), false);
-                *took += &features.timings;
-                let encode = || encoder.encode(&features, features.grid.region()).histogram;
-                let histogram = took.time(stages::POOL, encode);
-                if let Some((cache, key)) = stored {
-                    cache.put_numbers(key, &histogram);
-                }
-                Ok(histogram)
-            };
-            let side = |&mirrored: &bool| (0..encoders.len()).map(|number| histogram(number, mirrored)).collect();
-            let histograms = sides.iter().map(side).collect::<Result<Vec<_>, String>>();
+            let histograms = source.histograms(mirrored);
             let result = histograms.map(|histograms| keep(number, histograms));
-            progress.took(1, &timings.borrow());
+            progress.took(1, &source.timings.borrow());
             progress.step();
             match result {
                 Ok(kept) => kept.map(Ok),
@@ -269,6 +244,60 @@ pub(super) fn encode<T: Send, E: Send>(
         .collect();
     progress.end();
     encoded
+}
+
+/// A picture whose histograms are wanted.
+struct Source<'a> {
+    encoding: &'a Encoding<'a>,
+    options: &'a DecodeOptions,
+    /// What each encoder's histograms depend on beside the picture.
+    digests: &'a [[u8; 32]],
+    path: &'a Path,
+    /// SHA-256 of the file, if there is a cache.
+    file: Option<String>,
+    /// Opened only if the cache lacks something.
+    picture: OnceCell<Result<Picture, String>>,
+    timings: RefCell<Timings>,
+}
+
+impl Source<'_> {
+    /// The histograms of all channels for each entry of `mirrored`.
+    fn histograms(&self, mirrored: &[bool]) -> Result<Vec<Vec<Vec<f32>>>, String> {
+        let channels = 0..self.encoding.encoders.len();
+        let side = |&mirrored: &bool| channels.clone().map(|channel| self.histogram(channel, mirrored)).collect();
+        mirrored.iter().map(side).collect()
+    }
+
+    /// The histogram of a channel, from the cache if it is there.
+    fn histogram(&self, channel: usize, mirrored: bool) -> Result<Vec<f32>, String> {
+        let encoder = self.encoding.encoders[channel];
+        let key = self.key(channel, mirrored);
+        let stored = self.encoding.cache.zip(key.as_ref());
+        if let Some(known) = stored.and_then(|(cache, key)| cache.numbers(key, encoder.config.dimensions())) {
+            return Ok(known);
+        }
+        let mut timings = self.timings.get();
+        let open = || open(self.path, self.options, self.encoding.encoders);
+        let picture = self.picture.get_or_init(|| timings.time(Stage::Decode, open));
+        let picture = picture.as_ref().map_err(String::clone)?;
+        let twin = mirrored.then(|| picture.mirrored());
+        let features = encoder.features(twin.as_ref().unwrap_or(picture), false);
+        timings += features.timings;
+        let encode = || encoder.encode(&features, features.grid.region()).histogram;
+        let histogram = timings.time(Stage::Pool, encode);
+        self.timings.set(timings);
+        if let Some((cache, key)) = stored {
+            cache.put_numbers(key, &histogram);
+        }
+        Ok(histogram)
+    }
+
+    fn key(&self, channel: usize, mirrored: bool) -> Option<Key> {
+        let file = self.file.as_ref()?;
+        let max_side = (self.options.max_side as u64).to_le_bytes();
+        let parts: [&[u8]; 4] = [&self.digests[channel], file.as_bytes(), &[u8::from(mirrored)], &max_side];
+        Some(Key::new("histogram", &parts))
+    }
 }
 
 /// SHA-256 over everything but the picture that an encoder's histograms depend on.

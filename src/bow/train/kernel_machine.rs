@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
-use super::classifiers::{CategoryFit, fit_category, support_pictures};
+use super::classifiers::{CategoryFit, Machines, support_pictures};
 use super::cost::choose_cost;
 use super::error::TrainError;
 use super::histograms::{Pool, encode_pool};
@@ -44,11 +44,12 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     task.require_both_signs(&part)?;
     let kernels = ScaledKernels::new(settings, &sums, &part, progress)?;
     let matrix = kernels.combine(&part.rows, &part.rows);
+    let machines = Machines { settings, matrix: matrix.view(), labels: &part.labels };
     progress.begin("classifiers", categories.len());
     let fits: Vec<CategoryFit> = (0..categories.len())
         .into_par_iter()
         .map(|category| {
-            let fit = fit_category(settings, matrix.view(), &part.labels, category, costs[category], None);
+            let fit = machines.fit(category, costs[category], None);
             progress.step();
             fit
         })

@@ -47,7 +47,8 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let rows = Mapped { store: &store, channels: &channels, rows: &part.rows };
     progress.begin("classifiers", categories.len());
     let all: Vec<usize> = (0..categories.len()).collect();
-    let (costs, solutions) = fit(settings, &rows, &part, &all, |category| costs[category], Vec::new(), progress);
+    let machines = Machines { settings, rows: &rows, labels: &part.labels, progress };
+    let (costs, solutions) = machines.fit(&all, |category| costs[category], Vec::new());
     progress.end();
 
     let mean: Vec<f32> = channels.iter().flat_map(|channel| channel.mean.iter().copied()).collect();
@@ -162,34 +163,45 @@ fn mean_and_variance(store: &Store, channel: usize, map: &FeatureMap, rows: &[us
     (mean, variance)
 }
 
-/// The classifiers of some categories, with C as `cost` has it; a step each.
-fn fit(
-    settings: &Settings,
-    rows: &Mapped<'_>,
-    part: &Part,
-    categories: &[usize],
-    cost: impl Fn(usize) -> f64,
-    starts: Vec<Solution>,
-    progress: &dyn Progress,
-) -> (Vec<Costs>, Vec<Solution>) {
-    let labels = |category: usize| part.labels.iter().map(move |labels| labels[category]);
-    let costs: Vec<Costs> =
-        categories.iter().map(|&category| Costs::new(settings, labels(category), cost(category))).collect();
-    let problem = |(&category, costs): (&usize, &Costs)| Problem {
-        labels: labels(category).collect(),
-        bounds: (costs.c_positive, costs.c_negative),
-    };
-    let problems: Vec<Problem> = categories.iter().zip(&costs).map(problem).collect();
-    let options = Options { tolerance: settings.svm.tolerance, passes: PASSES, seed: settings.seed };
-    let done = Cell::new(0);
-    let solutions = solve(rows, &problems, starts, options, &|pass| {
-        (done.replace(pass.done)..pass.done).for_each(|_| progress.step());
-        let (left, tolerance) = (problems.len() - pass.done, options.tolerance);
-        let off = format!("off by {:.1e} (tolerance {tolerance:.0e})", pass.violation);
-        progress.say(&format!("pass {}, {left} left, {off}", pass.number));
-    });
-    (done.get()..problems.len()).for_each(|_| progress.step());
-    (costs, solutions)
+/// Training pictures whose features are known.
+struct Machines<'a> {
+    settings: &'a Settings,
+    rows: &'a Mapped<'a>,
+    /// The labels of each picture.
+    labels: &'a [Vec<i8>],
+    progress: &'a dyn Progress,
+}
+
+impl Machines<'_> {
+    /// Solves some categories together, each with its own C; progress makes one step per category.
+    ///
+    /// `starts` are the solutions for a smaller C, or empty.
+    fn fit(
+        &self,
+        categories: &[usize],
+        cost: impl Fn(usize) -> f64,
+        starts: Vec<Solution>,
+    ) -> (Vec<Costs>, Vec<Solution>) {
+        let Self { settings, progress, .. } = *self;
+        let labels = |category: usize| self.labels.iter().map(move |labels| labels[category]);
+        let costs: Vec<Costs> =
+            categories.iter().map(|&category| Costs::new(settings, labels(category), cost(category))).collect();
+        let problem = |(&category, costs): (&usize, &Costs)| Problem {
+            labels: labels(category).collect(),
+            bounds: (costs.c_positive, costs.c_negative),
+        };
+        let problems: Vec<Problem> = categories.iter().zip(&costs).map(problem).collect();
+        let options = Options { tolerance: settings.svm.tolerance, passes: PASSES, seed: settings.seed };
+        let done = Cell::new(0);
+        let solutions = solve(self.rows, &problems, starts, options, &|pass| {
+            (done.replace(pass.done)..pass.done).for_each(|_| progress.step());
+            let (left, tolerance) = (problems.len() - pass.done, options.tolerance);
+            let off = format!("off by {:.1e} (tolerance {tolerance:.0e})", pass.violation);
+            progress.say(&format!("pass {}, {left} left, {off}", pass.number));
+        });
+        (done.get()..problems.len()).for_each(|_| progress.step());
+        (costs, solutions)
+    }
 }
 
 /// Mean AP (area) on the validation part for every C of the grid, and the C of every category.
@@ -208,9 +220,10 @@ fn choose_cost(
     let grid = cost_grid();
     let mut curves = vec![vec![None; grid.len()]; fit_part.categories()];
     let mut solutions = Vec::new();
+    let machines = Machines { settings, rows: &rows, labels: &fit_part.labels, progress };
     progress.begin("choosing C", grid.len() * learnable.len());
     for (point, &c) in grid.iter().enumerate() {
-        (_, solutions) = fit(settings, &rows, fit_part, &learnable, |_| c, solutions, progress);
+        (_, solutions) = machines.fit(&learnable, |_| c, solutions);
         let scores = scores(store, &channels, &solutions, validate);
         for (number, &category) in learnable.iter().enumerate() {
             let truth: Vec<i8> = validate.labels.iter().map(|labels| labels[category]).collect();

@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use cache::Cache;
 pub use error::TrainError;
 use examples::keep_examples;
-use histograms::{Looking, encode};
+use histograms::{Encoding, encode};
 use sample::learn_codebooks;
 use task::Task;
 pub use task::{LeftOut, TrainingData};
@@ -115,7 +115,7 @@ pub fn scores(
     let encoders: Vec<&Encoder> = model.channels.iter().map(|channel| &channel.encoder).collect();
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
     let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
-    let looking = Looking { settings: &model.settings, encoders: &encoders, dataset, cache, progress };
-    let Ok(encoded) = encode(&looking, &entries, sides, |_, histograms| Ok::<_, Infallible>(histograms));
+    let encoding = Encoding { settings: &model.settings, encoders: &encoders, dataset, cache, progress };
+    let Ok(encoded) = encode(&encoding, &entries, sides, |_, histograms| Ok::<_, Infallible>(histograms));
     model.mean_scores(encoded)
 }

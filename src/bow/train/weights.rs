@@ -13,7 +13,7 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::classifiers::{CategoryFit, fit_category};
+use super::classifiers::{CategoryFit, Machines};
 use super::histograms::Part;
 use super::kernels::ScaledKernels;
 use crate::bow::config::{ChannelWeights, Cost, Settings};
@@ -103,12 +103,13 @@ fn mkl(settings: &Settings, kernels: &ScaledKernels<'_>, fit: &Part, progress: &
     progress.begin("channel weights", ROUNDS);
     for _ in 0..ROUNDS {
         let matrix = kernels.combine_by(&beta, &fit.rows, &fit.rows);
+        let machines = Machines { settings, matrix: matrix.view(), labels: &fit.labels };
         fits = learnable
             .par_iter()
             .zip(fits)
             .map(|(&category, before)| {
                 let start = before.as_ref().map(|fit| fit.solution.dual.as_slice());
-                Some(fit_category(settings, matrix.view(), &fit.labels, category, c, start))
+                Some(machines.fit(category, c, start))
             })
             .collect();
         let squared_norms: Vec<f64> = kernels

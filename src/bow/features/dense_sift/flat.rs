@@ -301,13 +301,15 @@ fn describe(planes: &mut [Flat], row: usize, first: usize, descriptors: &mut Des
         for length in &mut plane.by_feature {
             *length = rule.scale(*length);
         }
-        let bin_rows = rows.map(|row| plane.bins.row(row).as_chunks::<ORIENTATIONS>().0);
+        let rows = rows.map(|row| plane.bins.row(row).as_chunks::<ORIENTATIONS>().0);
+        let bins = Bins { rows, step: bin_step };
         for (kept, targets) in kept.chunks(GROUP).zip(targets.chunks_mut(GROUP * width)) {
             let mut squares = [[0.0; LANES]; GROUP];
             for ((&(i, low), target), squares) in kept.iter().zip(targets.chunks_mut(width)).zip(&mut squares) {
                 let factor = if low { 0.0 } else { plane.by_feature[i] };
                 let factors = parts.map(|part| part * factor);
-                cut_bins(&bin_rows, i * feature_step, bin_step, factors, limit, &mut target[number], squares);
+                let sums = bins.cut(i * feature_step, factors, limit, &mut target[number]);
+                squares[..ORIENTATIONS].copy_from_slice(&sums);
             }
             let factors = reciprocal_lengths(&squares);
             for (target, factor) in targets.chunks_mut(width).zip(factors) {
@@ -317,27 +319,29 @@ fn describe(planes: &mut [Flat], row: usize, first: usize, descriptors: &mut Des
     }
 }
 
-/// The cut values of a feature, whose first bin is bin `first` of the first row.
-#[inline(always)]
-fn cut_bins(
-    bin_rows: &[&[[f32; ORIENTATIONS]]; BINS],
-    first: usize,
-    bin_step: usize,
-    factors: [f32; 3],
-    limit: f32,
-    out: &mut [f32; WIDTH],
-    squares: &mut [f32; LANES],
-) {
-    let mut sums = [0.0f32; ORIENTATIONS];
-    let out = out.as_chunks_mut::<ORIENTATIONS>().0;
-    for by in 0..BINS {
-        let bins = &bin_rows[by][first..][..3 * bin_step + 1];
-        for bx in 0..BINS {
-            let inner = usize::from(by == 1 || by == 2) + usize::from(bx == 1 || bx == 2);
-            out[bx + BINS * by] = cut_lanes(bins[bx * bin_step], factors[inner], limit, &mut sums);
+/// The bins of a row of features.
+struct Bins<'a> {
+    rows: [&'a [[f32; ORIENTATIONS]]; BINS],
+    /// From a bin of a feature to its next.
+    step: usize,
+}
+
+impl Bins<'_> {
+    /// Writes the cut values of the feature whose first bin is bin `first` of the first row, and returns the sums of their
+    /// squares. `factors` are those of bins that are outer along both axes, along one, and along none.
+    #[inline(always)]
+    fn cut(&self, first: usize, factors: [f32; 3], limit: f32, out: &mut [f32; WIDTH]) -> [f32; ORIENTATIONS] {
+        let mut sums = [0.0f32; ORIENTATIONS];
+        let out = out.as_chunks_mut::<ORIENTATIONS>().0;
+        for by in 0..BINS {
+            let bins = &self.rows[by][first..][..3 * self.step + 1];
+            for bx in 0..BINS {
+                let inner = usize::from(by == 1 || by == 2) + usize::from(bx == 1 || bx == 2);
+                out[bx + BINS * by] = cut_lanes(bins[bx * self.step], factors[inner], limit, &mut sums);
+            }
         }
+        sums
     }
-    squares[..ORIENTATIONS].copy_from_slice(&sums);
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! **Error.** [`GROUP`] terms, [`RUN`] groups and [`STRETCH`]/[`RUN`] runs are summed in f32, the rest in f64: with u = 2⁻²⁴ a sum is wrong by at most
 //! `(2 + 8 + 8)u Σ_d |t| ≈ 1.1·10⁻⁶ Σ_d |t|`, a rounding to f32 at the end included, and by what [`Single::four`] adds.
 
+use std::ops::Range;
+
 use macro_rules_attribute::apply;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -166,8 +168,8 @@ pub(super) fn strip<T: Single>(scale: f32, strip: Strip<'_>, sums: &mut [Lanes])
     // At least once: the sums of no dimension are 0.
     for first in (0..dimensions.max(1)).step_by(LENGTH) {
         let last = (first + LENGTH).min(dimensions);
-        lay_out::<T>(scale, strip.points, first, last, panel.as_flattened_mut());
-        add_panel::<T>(scale, strip, first, last, &panel, sums);
+        lay_out::<T>(scale, strip.points, first..last, panel.as_flattened_mut());
+        add_panel::<T>(scale, strip, first..last, &panel, sums);
     }
     if scale != 1.0 {
         let back = 1.0 / f64::from(scale);
@@ -175,36 +177,35 @@ pub(super) fn strip<T: Single>(scale: f32, strip: Strip<'_>, sums: &mut [Lanes])
     }
 }
 
-/// Writes the points' dimensions from `first` to `last` side by side, and prepared zeros behind them.
+/// Writes the points' `dimensions` side by side, and prepared zeros behind them.
 #[apply(avx512!)]
-fn lay_out<T: Single>(scale: f32, points: &[&[f32]], first: usize, last: usize, panel: &mut [[f32; WIDTH]]) {
+fn lay_out<T: Single>(scale: f32, points: &[&[f32]], dimensions: Range<usize>, panel: &mut [[f32; WIDTH]]) {
     for (number, points) in points.chunks(SIDE).enumerate() {
         // Where points are missing, the last stands for them.
-        let [a, b, c, d, e, f, g, h] = std::array::from_fn(|i| &points[i.min(points.len() - 1)][first..last]);
+        let [a, b, c, d, e, f, g, h] = std::array::from_fn(|i| &points[i.min(points.len() - 1)][dimensions.clone()]);
         let (four, more) = (a.iter().zip(b).zip(c).zip(d), e.iter().zip(f).zip(g).zip(h));
         for (to, ((((a, b), c), d), (((e, f), g), h))) in panel.iter_mut().zip(four.zip(more)) {
             to.as_chunks_mut().0[number] = [a, b, c, d, e, f, g, h].map(|value| T::prepare(value * scale));
         }
     }
-    panel[last - first..].fill([T::prepare(0.0); WIDTH]);
+    panel[dimensions.len()..].fill([T::prepare(0.0); WIDTH]);
 }
 
-/// `sums_ij = Σ_d t(rows_i,d , panel_d,j)` over the dimensions from `first` to `last`, to which is added what the sums hold of the dimensions before.
+/// Adds `Σ_d t(rows_i,d , panel_d,j)` over `dimensions` to every sum; the first dimensions start the sums at 0.
 #[apply(avx512!)]
 fn add_panel<T: Single>(
     scale: f32,
     strip: Strip<'_>,
-    first: usize,
-    last: usize,
+    dimensions: Range<usize>,
     panel: &[[[f32; WIDTH]; GROUP]],
     sums: &mut [Lanes],
 ) {
     let mut prepared = [[[0.0; GROUP]; STRETCH]; HEIGHT];
     for (number, (rows, sums)) in strip.rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)).enumerate() {
         // Where rows are missing, the last stands for them.
-        let row = |i: usize| &rows[i.min(rows.len() - 1)][first..last];
+        let row = |i: usize| &rows[i.min(rows.len() - 1)][dimensions.clone()];
         let rows = [row(0), row(1), row(2), row(3)];
-        if first == 0 {
+        if dimensions.start == 0 {
             sums.fill([0.0; WIDTH]);
         }
         if strip.partners((number + 1) * HEIGHT) <= HALF {

@@ -133,7 +133,7 @@ impl Fisher {
             let factors = (posterior / weight.sqrt(), posterior / (2.0 * weight).sqrt());
             let (by_mean, rest) = values.split_at_mut(width);
             let (by_deviation, by_weight) = rest.split_at_mut(width);
-            derive(x, mean, inverse, factors, by_mean, by_deviation);
+            derive(x, Component { mean, inverse, factors }, by_mean, by_deviation);
             by_weight.iter_mut().for_each(|value| *value = (posterior - weight) / weight.sqrt());
             found(component * block, values);
         }
@@ -147,18 +147,23 @@ impl Fisher {
     }
 }
 
-/// Fills the derivatives of one component by means and deviations; `factors` are γ/√w and γ/√(2w).
-#[apply(avx2!)]
-fn derive(
-    x: &[f32],
-    means: &[f64],
-    inverse_deviations: &[f64],
+/// What the derivatives of one component by its means and deviations are made of.
+#[derive(Clone, Copy)]
+struct Component<'a> {
+    /// μ.
+    mean: &'a [f64],
+    /// 1/σ.
+    inverse: &'a [f64],
+    /// γ/√w and γ/√(2w).
     factors: (f64, f64),
-    by_mean: &mut [f64],
-    by_deviation: &mut [f64],
-) {
+}
+
+/// Fills the derivatives of one component by its means and deviations.
+#[apply(avx2!)]
+fn derive(x: &[f32], component: Component<'_>, by_mean: &mut [f64], by_deviation: &mut [f64]) {
+    let Component { mean, inverse, factors } = component;
     let outputs = by_mean.iter_mut().zip(by_deviation);
-    for (((x, mean), inverse), (by_mean, by_deviation)) in x.iter().zip(means).zip(inverse_deviations).zip(outputs) {
+    for (((x, mean), inverse), (by_mean, by_deviation)) in x.iter().zip(mean).zip(inverse).zip(outputs) {
         let u = (f64::from(*x) - mean) * inverse;
         *by_mean = factors.0 * u;
         *by_deviation = factors.1 * (u * u - 1.0);

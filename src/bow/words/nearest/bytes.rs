@@ -142,7 +142,8 @@ impl Bytes {
                     self.products.multiply(bytes, words, &tile.shift, &mut sums);
                     let lower = &mut lower[group * tiles + index];
                     let factors = std::array::from_fn(|row| 2.0 * rows[group * ROWS + row].scale);
-                    bound(&sums, &factors, &tile.scale, &starts[index], &doubts[index], lower, &mut least[group]);
+                    let words = TileBounds { scales: &tile.scale, starts: &starts[index], doubts: &doubts[index] };
+                    bound(&sums, &factors, words, lower, &mut least[group]);
                 }
             }
             for (row, rounded) in rows[..present].iter().enumerate() {
@@ -216,14 +217,21 @@ fn round(row: &mut [f32], centre: &[f32], place: usize, quads: &mut [[u32; ROWS]
     Row { scale, error, norm: 1.001 * norm + error }
 }
 
+/// What the bounds of a tile's words are made of, beside the products.
+#[derive(Clone, Copy)]
+struct TileBounds<'a> {
+    /// t.
+    scales: &'a [f32; COLUMNS],
+    starts: &'a [f32; COLUMNS],
+    doubts: &'a [f32; COLUMNS],
+}
+
 /// Lower bounds `starts − factor · t · sums` of a group of rows and a tile; the least upper bounds of each lane in `least`.
 #[apply(avx512!)]
 fn bound(
     sums: &[[i32; COLUMNS]; ROWS],
     factors: &[f32; ROWS],
-    scales: &[f32; COLUMNS],
-    starts: &[f32; COLUMNS],
-    doubts: &[f32; COLUMNS],
+    TileBounds { scales, starts, doubts }: TileBounds<'_>,
     lower: &mut [[f32; COLUMNS]; ROWS],
     least: &mut [[f32; LANES]; ROWS],
 ) {

@@ -146,36 +146,58 @@ impl Pooled {
         cells: &Cells,
         r3: &[f64],
     ) -> (Shared, Kept) {
-        let mut total = vec![0.0; r3.len()];
-        let mut magnitude = vec![0.0; r3.len()];
-        let mut count = 0;
+        let mut shares = Shares { total: vec![0.0; r3.len()], magnitude: vec![0.0; r3.len()], features: 0 };
         let (mut inside, mut scratch) = (Vec::new(), Vec::new());
         for (index, centre) in features.clone() {
-            count += 1;
+            shares.features += 1;
             inside.clear();
             inside.extend(cells.of(centre));
             assignment.visit_blocks(index, &mut scratch, |first, weights| {
                 for &cell in &inside {
-                    let block = cell * self.stride + first..cell * self.stride + first + weights.len();
-                    let sums = (&mut total[block.clone()], &mut magnitude[block.clone()]);
+                    let block = self.block(cell, first, weights.len());
+                    let sums = (&mut shares.total[block.clone()], &mut shares.magnitude[block.clone()]);
                     pooling.add_shares(weights, &self.mass[block], sums.0, sums.1);
                 }
             });
         }
-        if count == 0 {
+        if shares.features == 0 {
             let kept = Kept { account: Account::NoReceiver, amount: r3.iter().sum() };
             return (Shared { relevance: Vec::new(), through_empty: 0.0 }, kept);
         }
-        // Per unit of share, what a dimension outside Z gives; per feature of a cell, what its dimensions in Z give.
+        let rates = self.rates(&shares, r3);
+        let relevance = features
+            .map(|(index, centre)| {
+                inside.clear();
+                inside.extend(cells.of(centre));
+                let mut sum = rates.uniform + inside.iter().map(|&cell| rates.per_feature[cell]).sum::<f64>();
+                assignment.visit_blocks(index, &mut scratch, |first, weights| {
+                    for &cell in &inside {
+                        let block = self.block(cell, first, weights.len());
+                        sum += pooling.share_out(weights, &self.mass[block.clone()], &rates.per_share[block]);
+                    }
+                });
+                sum
+            })
+            .collect();
+        let shared = Shared { relevance, through_empty: rates.through_empty };
+        (shared, Kept { account: Account::NoReceiver, amount: 0.0 })
+    }
+
+    /// The dimensions of `length` neighbouring weights in a cell.
+    fn block(&self, cell: usize, first: usize, length: usize) -> std::ops::Range<usize> {
+        cell * self.stride + first..cell * self.stride + first + length
+    }
+
+    /// Divides every dimension's relevance by what there is to share it by.
+    fn rates(&self, shares: &Shares, r3: &[f64]) -> Rates {
         let mut per_share = vec![0.0; r3.len()];
         let mut per_feature = vec![0.0; self.counts.len()];
-        let mut homeless = 0.0;
-        let mut through_empty = 0.0;
+        let (mut without_receiver, mut through_empty) = (0.0, 0.0);
         for (cell, &count) in self.counts.iter().enumerate() {
             let mut empty = 0.0;
             for d in cell * self.stride..(cell + 1) * self.stride {
-                if total[d].abs() > EMPTY * magnitude[d] {
-                    per_share[d] = r3[d] / total[d];
+                if shares.total[d].abs() > EMPTY * shares.magnitude[d] {
+                    per_share[d] = r3[d] / shares.total[d];
                 } else {
                     empty += r3[d];
                 }
@@ -184,26 +206,32 @@ impl Pooled {
             if count > 0 {
                 per_feature[cell] = empty / count as f64;
             } else {
-                homeless += empty;
+                without_receiver += empty;
             }
         }
-        let everywhere = homeless / count as f64;
-        let relevance = features
-            .map(|(index, centre)| {
-                inside.clear();
-                inside.extend(cells.of(centre));
-                let mut sum = everywhere + inside.iter().map(|&cell| per_feature[cell]).sum::<f64>();
-                assignment.visit_blocks(index, &mut scratch, |first, weights| {
-                    for &cell in &inside {
-                        let block = cell * self.stride + first..cell * self.stride + first + weights.len();
-                        sum += pooling.share_out(weights, &self.mass[block.clone()], &per_share[block]);
-                    }
-                });
-                sum
-            })
-            .collect();
-        (Shared { relevance, through_empty }, Kept { account: Account::NoReceiver, amount: 0.0 })
+        Rates { per_share, per_feature, uniform: without_receiver / shares.features as f64, through_empty }
     }
+}
+
+/// What the features put into every dimension.
+struct Shares {
+    /// Their sum, and the sum of their magnitudes.
+    total: Vec<f64>,
+    magnitude: Vec<f64>,
+    /// How many features there are.
+    features: usize,
+}
+
+/// What a feature receives.
+struct Rates {
+    /// Per unit of its share in a dimension outside Z.
+    per_share: Vec<f64>,
+    /// In each cell it is in, from the dimensions in Z.
+    per_feature: Vec<f64>,
+    /// From the cells that no feature is in.
+    uniform: f64,
+    /// The relevance of all dimensions in Z.
+    through_empty: f64,
 }
 
 #[cfg(test)]
