@@ -13,12 +13,10 @@ use bowsight::bow::score::svm::{self, Problem, Solution};
 use bowsight::bow::score::{Classifier, KernelChannel, KernelMachine};
 use bowsight::bow::words::codebook::Codebook;
 use bowsight::bow::words::nearest::NearestWords;
-use bowsight::bow::words::vocabulary::{Vocabulary, VocabularyError, VocabularyParams};
+use bowsight::bow::words::vocabulary::{KMeans, Vocabulary, VocabularyError};
 use bowsight::bow::{BagOfWords, FittedChannel, TrainingRecord};
 use bowsight::picture::PictureError;
 use bowsight::{Keep, Model, Picture, Query};
-use linfa::traits::Fit;
-use linfa::{DatasetBase, ParamGuard};
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
@@ -55,7 +53,7 @@ pub fn nearest_words(words: &NearestWords, rows: ArrayView2<'_, f32>, k: usize, 
 
 /// At most `passes` passes of k-means from a random start.
 pub fn learn_words(rows: ArrayView2<'_, f32>, words: usize, passes: usize) -> Result<Vocabulary, VocabularyError> {
-    VocabularyParams::new(words, 0).max_iter(passes).check()?.fit(&DatasetBase::from(rows))
+    KMeans::new(words, 0).max_iter(passes).fit(rows)
 }
 
 /// The Gram matrix of histograms, with the mean distance as width where the kernel has one.

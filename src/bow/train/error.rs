@@ -87,6 +87,7 @@ impl TrainError {
     pub fn hint(&self) -> Option<String> {
         match self {
             TrainError::Dataset(error) => error.hint(),
+            TrainError::Vocabulary { source, .. } => source.hint(),
             TrainError::Folds(error) => error.hint(),
             TrainError::Fold { source, .. } => source.hint(),
             TrainError::NothingToValidate { .. } => Some("--c 10 fits without validation".to_string()),

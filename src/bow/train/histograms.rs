@@ -276,16 +276,15 @@ impl Source<'_> {
         if let Some(known) = stored.and_then(|(cache, key)| cache.numbers(key, encoder.config.dimensions())) {
             return Ok(known);
         }
-        let mut timings = self.timings.get();
+        let mut timings = self.timings.borrow_mut();
         let open = || open(self.path, self.options, self.encoding.encoders);
-        let picture = self.picture.get_or_init(|| timings.time(Stage::Decode, open));
+        let picture = self.picture.get_or_init(|| timings.time(Stage::DECODE, open));
         let picture = picture.as_ref().map_err(String::clone)?;
         let twin = mirrored.then(|| picture.mirrored());
         let features = encoder.features(twin.as_ref().unwrap_or(picture), false);
-        timings += features.timings;
+        *timings += &features.timings;
         let encode = || encoder.encode(&features, features.grid.region()).histogram;
-        let histogram = timings.time(Stage::Pool, encode);
-        self.timings.set(timings);
+        let histogram = timings.time(stages::POOL, encode);
         if let Some((cache, key)) = stored {
             cache.put_numbers(key, &histogram);
         }

@@ -56,6 +56,11 @@ pub(super) fn learn_codebooks(
         .map(|(config, key)| cache.and_then(|cache| cache.get(key, |reader| from_reader(reader, config, dataset))))
         .collect();
     let missing: Vec<usize> = (0..learnt.len()).filter(|&u| learnt[u].is_none()).collect();
+    for &channel in &missing {
+        // Before any picture is opened.
+        let engine = settings.channel[channel].vocabulary.engine;
+        engine.require().map_err(|source| TrainError::Vocabulary { channel, source })?;
+    }
     if !missing.is_empty() {
         let samples = sample(settings, dataset, &missing, progress);
         progress.begin("learning words", missing.len());

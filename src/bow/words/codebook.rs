@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use linfa::traits::{Fit, Predict};
-use linfa::{DatasetBase, ParamGuard};
 use ndarray::ArrayView2;
 
 use super::mapping::MappingKind;
@@ -11,7 +9,7 @@ use super::mapping::fisher::Fisher;
 use super::mixture::MixtureParams;
 use super::nearest::NearestWords;
 use super::principal::PrincipalComponents;
-use super::vocabulary::{Vocabulary, VocabularyError, VocabularyParams, assign};
+use super::vocabulary::{KMeans, Vocabulary, VocabularyError, assign};
 use super::{MappingConfig, VocabularyConfig};
 use crate::bow::record::{MixtureRecord, VocabularyRecord};
 
@@ -41,11 +39,8 @@ impl Codebook {
         sample: ArrayView2<'_, f32>,
     ) -> Result<(Self, VocabularyRecord), VocabularyError> {
         let rows = sample.nrows();
-        let params = VocabularyParams::new(settings.words, seed)
-            .max_iter(settings.max_iter)
-            .engine(settings.engine)
-            .start(settings.start)
-            .check()?;
+        let k_means =
+            KMeans::new(settings.words, seed).max_iter(settings.max_iter).engine(settings.engine).start(settings.start);
         let record = |vocabulary: &Vocabulary, mixture: Option<MixtureRecord>| VocabularyRecord {
             sample: rows,
             iterations: vocabulary.iterations.len(),
@@ -54,7 +49,7 @@ impl Codebook {
             mixture,
         };
         if mapping.kind != MappingKind::Fisher {
-            let vocabulary = params.fit(&DatasetBase::from(sample))?;
+            let vocabulary = k_means.fit(sample)?;
             let needed = mapping.kind.needs_variance();
             let variance = if needed { Self::soft_variance(vocabulary.mean_squared_distance) } else { 1.0 };
             return Ok((Codebook::Words(vocabulary.nearest().clone(), variance), record(&vocabulary, None)));
@@ -67,12 +62,11 @@ impl Codebook {
                 (Some(principal), reduced, explained)
             }
         };
-        let dataset = DatasetBase::from(reduced);
-        let vocabulary = params.fit(&dataset)?;
-        let owners = vocabulary.predict(dataset.records());
+        let vocabulary = k_means.fit(reduced.view())?;
+        let (owners, _) = assign(vocabulary.nearest(), reduced.view());
+        let owners: Vec<usize> = owners.into_iter().map(|word| word as usize).collect();
         let params = MixtureParams { max_iter: settings.max_iter, tolerance: TOLERANCE };
-        let fitted =
-            params.fit(dataset.records().view(), owners.as_slice().expect("owners are one row"), settings.words);
+        let fitted = params.fit(reduced.view(), &owners, settings.words);
         let record = record(
             &vocabulary,
             Some(MixtureRecord {

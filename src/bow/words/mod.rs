@@ -11,6 +11,8 @@
 pub mod cells;
 pub mod codebook;
 pub mod examples;
+#[cfg(feature = "linfa")]
+mod linfa;
 pub mod mapping;
 pub mod mixture;
 pub mod nearest;

@@ -3,12 +3,10 @@
 //! Lloyd's iteration from a seeded start: assign every descriptor to its exact nearest word, move every word to the mean
 //! of its descriptors, until the mean squared distance drops by less than 1e-4 of itself or `max_iter` is reached. A
 //! cluster that loses all its descriptors takes the one farthest from its word. Sums run in the order of the descriptors, so the
-//! result is a function of (data, configuration, seed). Speaks linfa's `Fit` and `Predict`; `engine = "linfa"` has
-//! linfa-clustering do the work, from the same start.
+//! result depends on data, configuration and seed only. With `engine = "linfa"` linfa-clustering does the work, from the
+//! same start, if the program was built with the feature `linfa`.
 
-use linfa::traits::{Fit, PredictInplace};
-use linfa::{DatasetBase, ParamGuard};
-use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix2, s};
+use ndarray::{Array2, ArrayView2, s};
 use rand::RngExt;
 use rayon::prelude::*;
 
@@ -61,72 +59,56 @@ pub enum VocabularyError {
         /// Different descriptors given.
         found: usize,
     },
-    /// linfa's own complaint.
+    /// The program was built without this engine.
+    #[error("this program was built without the vocabulary engine \"{engine}\"")]
+    EngineMissing {
+        /// The engine asked for.
+        engine: Engine,
+    },
+    /// linfa-clustering could not learn the words.
+    #[cfg(feature = "linfa")]
     #[error("linfa-clustering failed")]
     Linfa(#[from] linfa_clustering::KMeansError),
-    /// linfa's framework complains.
+    /// linfa refused its input.
+    #[cfg(feature = "linfa")]
     #[error("linfa failed")]
     Framework(#[from] linfa::Error),
 }
 
-/// What to learn, unchecked.
-#[derive(Debug, Clone)]
-pub struct VocabularyParams(VocabularyValidParams);
+impl VocabularyError {
+    /// What a user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            VocabularyError::EngineMissing { engine } => {
+                Some(format!("--set channel.vocabulary.engine=lloyd, or cargo install bowsight --features {engine}"))
+            }
+            _ => None,
+        }
+    }
+}
 
-/// What to learn, checked.
+impl Engine {
+    /// Makes sure that this program has the engine.
+    ///
+    /// # Errors
+    /// [`VocabularyError::EngineMissing`] for linfa's in a program built without the feature `linfa`.
+    pub fn require(self) -> Result<(), VocabularyError> {
+        match self {
+            Engine::Lloyd => Ok(()),
+            Engine::Linfa if cfg!(feature = "linfa") => Ok(()),
+            Engine::Linfa => Err(VocabularyError::EngineMissing { engine: self }),
+        }
+    }
+}
+
+/// How a vocabulary is learnt.
 #[derive(Debug, Clone)]
-pub struct VocabularyValidParams {
+pub struct KMeans {
     words: usize,
     max_iter: usize,
     seed: u64,
     engine: Engine,
     start: Start,
-}
-
-impl VocabularyParams {
-    /// `words` words from `seed`, 25 iterations at most.
-    pub fn new(words: usize, seed: u64) -> Self {
-        Self(VocabularyValidParams { words, max_iter: 25, seed, engine: Engine::Lloyd, start: Start::Random })
-    }
-
-    /// Iterations at most.
-    pub fn max_iter(mut self, max_iter: usize) -> Self {
-        self.0.max_iter = max_iter;
-        self
-    }
-
-    /// Which implementation runs.
-    pub fn engine(mut self, engine: Engine) -> Self {
-        self.0.engine = engine;
-        self
-    }
-
-    /// How the first words are chosen.
-    pub fn start(mut self, start: Start) -> Self {
-        self.0.start = start;
-        self
-    }
-}
-
-impl ParamGuard for VocabularyParams {
-    type Checked = VocabularyValidParams;
-    type Error = VocabularyError;
-
-    fn check_ref(&self) -> Result<&Self::Checked, Self::Error> {
-        let fault = |name, found| VocabularyError::Parameter { name, allowed: "at least 1", found };
-        if self.0.words == 0 {
-            return Err(fault("words", 0));
-        }
-        if self.0.max_iter == 0 {
-            return Err(fault("max_iter", 0));
-        }
-        Ok(&self.0)
-    }
-
-    fn check(self) -> Result<Self::Checked, Self::Error> {
-        self.check_ref()?;
-        Ok(self.0)
-    }
 }
 
 /// One pass of the iteration.
@@ -167,11 +149,43 @@ impl Vocabulary {
     }
 }
 
-impl<D: Data<Elem = f32>, T> Fit<ArrayBase<D, Ix2>, T, VocabularyError> for VocabularyValidParams {
-    type Object = Vocabulary;
+impl KMeans {
+    /// Learns `words` words from `seed`, with at most 25 iterations of Lloyd's from a random start.
+    pub fn new(words: usize, seed: u64) -> Self {
+        Self { words, max_iter: 25, seed, engine: Engine::Lloyd, start: Start::Random }
+    }
 
-    fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<Vocabulary, VocabularyError> {
-        let descriptors = dataset.records().as_standard_layout();
+    /// Sets the maximum number of iterations.
+    pub fn max_iter(mut self, max_iter: usize) -> Self {
+        self.max_iter = max_iter;
+        self
+    }
+
+    /// Sets which implementation runs.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// Sets how the first words are chosen.
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Learns the words of `descriptors` (n×P).
+    ///
+    /// # Errors
+    /// [`VocabularyError`] if a parameter is out of range, if there are fewer different descriptors than words, if the
+    /// engine is not part of this program, or if it fails.
+    pub fn fit(&self, descriptors: ArrayView2<'_, f32>) -> Result<Vocabulary, VocabularyError> {
+        for (name, found) in [("words", self.words), ("max_iter", self.max_iter)] {
+            if found == 0 {
+                return Err(VocabularyError::Parameter { name, allowed: "at least 1", found });
+            }
+        }
+        self.engine.require()?;
+        let descriptors = descriptors.as_standard_layout();
         let descriptors = descriptors.view();
         let start = match self.start {
             Start::Random => self.random_start(descriptors)?,
@@ -179,23 +193,18 @@ impl<D: Data<Elem = f32>, T> Fit<ArrayBase<D, Ix2>, T, VocabularyError> for Voca
         };
         match self.engine {
             Engine::Lloyd => Ok(self.lloyd(descriptors, start)),
-            Engine::Linfa => self.linfa(descriptors, start),
+            #[cfg(feature = "linfa")]
+            Engine::Linfa => {
+                let words = super::linfa::k_means(descriptors, start, self.max_iter, CONVERGED)?;
+                let vocabulary = Vocabulary::from_words(words, 0.0);
+                let (_, distances) = assign(&vocabulary.nearest, descriptors);
+                Ok(Vocabulary { mean_squared_distance: mean(&distances), ..vocabulary })
+            }
+            #[cfg(not(feature = "linfa"))]
+            Engine::Linfa => unreachable!("an engine that is missing was refused above"),
         }
     }
-}
 
-impl<D: Data<Elem = f32>> PredictInplace<ArrayBase<D, Ix2>, Array1<usize>> for Vocabulary {
-    fn predict_inplace(&self, descriptors: &ArrayBase<D, Ix2>, words: &mut Array1<usize>) {
-        let descriptors = descriptors.as_standard_layout();
-        self.nearest.search(descriptors.view(), 1, |row, found, _| words[row] = found[0] as usize);
-    }
-
-    fn default_target(&self, descriptors: &ArrayBase<D, Ix2>) -> Array1<usize> {
-        Array1::zeros(descriptors.nrows())
-    }
-}
-
-impl VocabularyValidParams {
     /// `words` rows with different values, in the order of a random permutation.
     fn random_start(&self, descriptors: ArrayView2<'_, f32>) -> Result<Array2<f32>, VocabularyError> {
         let mut random = stream(self.seed, "vocabulary");
@@ -259,7 +268,7 @@ impl VocabularyValidParams {
         loop {
             let nearest = NearestWords::new(words);
             let (owners, distances) = assign(&nearest, descriptors);
-            let mean = distances.iter().map(|&d| f64::from(d)).sum::<f64>() / distances.len().max(1) as f64;
+            let mean = mean(&distances);
             let drop = iterations.last().map(|last: &Iteration| (last.mean_squared_distance, last.emptied));
             if let Some((before, 0)) = drop
                 && before - mean < CONVERGED * before
@@ -274,22 +283,11 @@ impl VocabularyValidParams {
             words = moved;
         }
     }
+}
 
-    fn linfa(&self, descriptors: ArrayView2<'_, f32>, start: Array2<f32>) -> Result<Vocabulary, VocabularyError> {
-        let dataset = DatasetBase::from(descriptors.to_owned());
-        let model = linfa_clustering::KMeans::params(self.words)
-            .init_method(linfa_clustering::KMeansInit::Precomputed(start))
-            .max_n_iterations(self.max_iter as u64)
-            .tolerance(CONVERGED as f32)
-            .n_runs(1)
-            .fit(&dataset);
-        // linfa counts reaching the iteration limit as a failure and keeps nothing then.
-        let words = model?.centroids().as_standard_layout().into_owned();
-        let vocabulary = Vocabulary::from_words(words, 0.0);
-        let (_, distances) = assign(&vocabulary.nearest, descriptors);
-        let mean = distances.iter().map(|&d| f64::from(d)).sum::<f64>() / distances.len().max(1) as f64;
-        Ok(Vocabulary { mean_squared_distance: mean, ..vocabulary })
-    }
+/// The mean in f64; 0 of no distance.
+fn mean(distances: &[f32]) -> f64 {
+    distances.iter().map(|&distance| f64::from(distance)).sum::<f64>() / distances.len().max(1) as f64
 }
 
 /// Every descriptor's nearest word and its squared distance, in parallel over blocks of rows.
@@ -351,7 +349,6 @@ fn move_words(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linfa::traits::Predict;
 
     fn clouds(seed: u64, rows: usize, width: usize, centres: usize) -> Array2<f32> {
         let mut random = stream(seed, "clouds");
@@ -361,21 +358,21 @@ mod tests {
         })
     }
 
-    fn fit(params: VocabularyParams, data: &Array2<f32>) -> Vocabulary {
-        params.check().unwrap().fit(&DatasetBase::from(data.clone())).unwrap()
+    fn fit(k_means: KMeans, data: &Array2<f32>) -> Vocabulary {
+        k_means.fit(data.view()).unwrap()
     }
 
     #[test]
     fn the_distance_falls_and_the_words_are_means() {
         let data = clouds(1, 600, 7, 9);
         for start in Start::ALL {
-            let vocabulary = fit(VocabularyParams::new(9, 3).start(*start).max_iter(100), &data);
+            let vocabulary = fit(KMeans::new(9, 3).start(*start).max_iter(100), &data);
             let distances: Vec<f64> = vocabulary.iterations.iter().map(|i| i.mean_squared_distance).collect();
             assert!(distances.windows(2).all(|pair| pair[1] <= pair[0] * (1.0 + 1e-6)), "{distances:?}");
             assert!(vocabulary.converged);
-            let owners = vocabulary.predict(&data);
+            let (owners, _) = assign(vocabulary.nearest(), data.view());
             for (word, values) in vocabulary.words().rows().into_iter().enumerate() {
-                let rows: Vec<usize> = (0..600).filter(|&row| owners[row] == word).collect();
+                let rows: Vec<usize> = (0..600).filter(|&row| owners[row] as usize == word).collect();
                 for (column, value) in values.iter().enumerate() {
                     let mean = rows.iter().map(|&row| f64::from(data[(row, column)])).sum::<f64>() / rows.len() as f64;
                     assert!((mean - f64::from(*value)).abs() < 0.02, "word {word}: {value} instead of {mean}");
@@ -384,14 +381,23 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "linfa")]
     #[test]
     fn linfa_from_the_same_start_finds_the_same_words() {
         let data = clouds(2, 400, 5, 6);
-        let ours = fit(VocabularyParams::new(6, 1).max_iter(200), &data);
-        let theirs = fit(VocabularyParams::new(6, 1).max_iter(200).engine(Engine::Linfa), &data);
+        let ours = fit(KMeans::new(6, 1).max_iter(200), &data);
+        let theirs = fit(KMeans::new(6, 1).max_iter(200).engine(Engine::Linfa), &data);
         let difference = (ours.words() - theirs.words()).mapv(f32::abs).fold(0.0, |a: f32, &b| a.max(b));
         assert!(difference < 1e-3, "words differ by {difference}");
         assert!((ours.mean_squared_distance - theirs.mean_squared_distance).abs() < 1e-4);
+    }
+
+    #[cfg(not(feature = "linfa"))]
+    #[test]
+    fn a_missing_engine_is_an_error_that_says_how_to_get_it() {
+        let error = KMeans::new(2, 0).engine(Engine::Linfa).fit(clouds(2, 40, 5, 6).view()).unwrap_err();
+        assert!(matches!(error, VocabularyError::EngineMissing { engine: Engine::Linfa }), "{error}");
+        assert!(error.hint().unwrap().contains("--features linfa"));
     }
 
     #[test]
@@ -410,7 +416,7 @@ mod tests {
         let data = clouds(4, 5000, 16, 30);
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(VocabularyParams::new(40, 9).start(Start::PlusPlus), &data)).words().clone()
+            pool.install(|| fit(KMeans::new(40, 9).start(Start::PlusPlus), &data)).words().clone()
         };
         assert_eq!(with(1), with(3));
     }
@@ -419,10 +425,11 @@ mod tests {
     fn too_few_different_descriptors_are_an_error() {
         let data = Array2::from_elem((50, 3), 0.5f32);
         for start in Start::ALL {
-            let params = VocabularyParams::new(2, 0).start(*start).check().unwrap();
-            let error = params.fit(&DatasetBase::from(data.clone())).unwrap_err();
+            let error = KMeans::new(2, 0).start(*start).fit(data.view()).unwrap_err();
             assert!(matches!(error, VocabularyError::TooFewDescriptors { words: 2, found: 1 }), "{error}");
         }
-        assert!(VocabularyParams::new(0, 0).check().is_err());
+        for k_means in [KMeans::new(0, 0), KMeans::new(1, 0).max_iter(0)] {
+            assert!(matches!(k_means.fit(data.view()), Err(VocabularyError::Parameter { found: 0, .. })));
+        }
     }
 }
