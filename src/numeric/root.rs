@@ -5,7 +5,7 @@
 //! in half, until `|f| ≤ 1e-10·max(1, |f(x)|)` or the bracket's ends are neighbours. Knows nothing of the kind of model.
 
 /// Cuts of a bracket at most; halvings alone end between neighbouring numbers after about 1,100, and secants long before.
-const MOST_CUTS: usize = 600;
+const MAX_CUTS: usize = 600;
 /// `|f|` that counts as 0, relative to max(1, |f(x)|).
 const TOLERANCE: f64 = 1e-10;
 /// Candidates whose values are asked for together: a function may compute several at less than their single costs.
@@ -139,7 +139,7 @@ impl<'a> Search<'a> {
         // What the secant takes for the values: an end that stays twice counts half (the Illinois rule).
         let (mut weight_low, mut weight_high) = (self.at_x, at_high);
         let mut moved = std::cmp::Ordering::Equal;
-        for cut in 0..MOST_CUTS {
+        for cut in 0..MAX_CUTS {
             if low.1.abs().min(high.1.abs()) <= tolerance {
                 break;
             }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use super::features::DescriptorConfig;
 use super::score::Decomposition;
 pub use super::score::KernelConfig;
-use super::score::feature_map::MOST_ORDER;
+use super::score::feature_map::MAX_ORDER;
 use super::score::kernel::KernelKind;
 pub use super::train::settings::{ChannelWeights, ClassWeight, CombinationConfig, Cost, Solver, SvmConfig};
 pub use super::words::{MappingConfig, PoolingConfig, VocabularyConfig};
@@ -136,7 +136,7 @@ impl Configuration {
     /// What linear machines need: a map of every kernel, and nothing that asks for kernels or for training pictures.
     fn check_solver(&self, faults: &mut Faults) {
         let order = self.svm.map_order;
-        faults.require(order <= MOST_ORDER, "svm.map_order", &format!("0 to {MOST_ORDER}"), order);
+        faults.require(order <= MAX_ORDER, "svm.map_order", &format!("0 to {MAX_ORDER}"), order);
         if self.svm.solver != Solver::Linear {
             return;
         }

@@ -1,4 +1,4 @@
-//! The planes that descriptors are taken of: one number a pixel each, from its red, green and blue.
+//! The planes that descriptors are taken from: one number per pixel each, from its red, green and blue.
 
 use std::f32::consts::SQRT_2;
 
@@ -53,9 +53,9 @@ impl Planes {
         matches!(self, Planes::Grey | Planes::GreyBlue)
     }
 
-    /// The planes of `picture`, H×W each.
-    pub fn of(self, picture: &Picture) -> Vec<Array2<f32>> {
-        // A loop for each formula, which the compiler can see into.
+    /// Computes the planes of `picture`, H×W each.
+    pub fn extract(self, picture: &Picture) -> Vec<Array2<f32>> {
+        // One loop per formula, so that the compiler can inline it.
         match self {
             Planes::Grey => vec![picture.grey()],
             Planes::Rgb => [0, 1, 2].map(|channel| picture.plane(|pixel| pixel[channel] / 255.0)).into(),
@@ -82,8 +82,8 @@ mod tests {
                 }
                 Planes::GreyBlue => vec![0.299 * r + 0.587 * g + 0.114 * b, (r + g - 2.0 * b + 2.0) / 4.0],
             };
-            assert_eq!(planes.begin_with_grey(), planes.of(&picture)[0] == picture.grey(), "{planes}");
-            let found: Vec<f32> = planes.of(&picture).iter().map(|plane| plane[(0, 0)]).collect();
+            assert_eq!(planes.begin_with_grey(), planes.extract(&picture)[0] == picture.grey(), "{planes}");
+            let found: Vec<f32> = planes.extract(&picture).iter().map(|plane| plane[(0, 0)]).collect();
             assert_eq!((found.len(), planes.count()), (expected.len(), expected.len()));
             for (found, expected) in found.iter().zip(&expected) {
                 assert!((f64::from(*found) - expected).abs() < 1e-7, "{planes}: {found} instead of {expected}");
@@ -95,8 +95,8 @@ mod tests {
     fn grey_pixels_have_no_colour() {
         let samples: Vec<u8> = (0..=255).flat_map(|v| [v; 3]).collect();
         let picture = Picture::from_rgb8(256, 1, samples).unwrap();
-        let opponent = Planes::Opponent.of(&picture);
+        let opponent = Planes::Opponent.extract(&picture);
         assert!(opponent[0].iter().chain(&opponent[1]).all(|value| *value == 0.0));
-        assert!(Planes::GreyBlue.of(&picture)[1].iter().all(|value| *value == 0.5));
+        assert!(Planes::GreyBlue.extract(&picture)[1].iter().all(|value| *value == 0.5));
     }
 }

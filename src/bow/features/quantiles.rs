@@ -78,7 +78,7 @@ impl FeatureFamily for Quantiles {
     }
 
     fn extract(&self, picture: &Picture, grid: &Grid, sink: &mut dyn FnMut(Strip<'_>)) {
-        let planes: Vec<Plane> = self.0.planes.of(picture).into_iter().map(Plane::new).collect();
+        let planes: Vec<Plane> = self.0.planes.extract(picture).into_iter().map(Plane::new).collect();
         let mut strips = Strips::new(self.width(), sink);
         let mut descriptor = vec![0.0; self.width()];
         let mut values = Vec::new();
@@ -194,7 +194,7 @@ impl Plane {
                     0.0
                 });
                 ranks.dedup();
-                put_in_place(buffer, 0, &ranks);
+                select_nth(buffer, 0, &ranks);
                 interpolate(n, out, |rank| buffer[rank]);
             }
         }
@@ -213,11 +213,11 @@ fn interpolate(n: usize, out: &mut [f32; QUANTILES], mut value: impl FnMut(usize
 }
 
 /// Moves the order statistics of these ascending `ranks` to their places; `values` begin at rank `first`.
-fn put_in_place(values: &mut [f32], first: usize, ranks: &[usize]) {
+fn select_nth(values: &mut [f32], first: usize, ranks: &[usize]) {
     let Some(&middle) = ranks.get(ranks.len() / 2) else { return };
     let (low, _, high) = values.select_nth_unstable_by(middle - first, f32::total_cmp);
-    put_in_place(low, first, &ranks[..ranks.len() / 2]);
-    put_in_place(high, middle + 1, &ranks[ranks.len() / 2 + 1..]);
+    select_nth(low, first, &ranks[..ranks.len() / 2]);
+    select_nth(high, middle + 1, &ranks[ranks.len() / 2 + 1..]);
 }
 
 #[cfg(test)]
@@ -253,7 +253,7 @@ mod tests {
         let (left, top) = (corner(position.x), corner(position.y));
         let (middle_x, middle_y) = (left + (width - 1.0) / 2.0, top + (width - 1.0) / 2.0);
         let mut out = Vec::new();
-        for plane in config.planes.of(picture) {
+        for plane in config.planes.extract(picture) {
             for region in 0..config.region.count() {
                 let inside = |x: f64, y: f64| match config.region {
                     Region::Square => x >= left && x < left + width && y >= top && y < top + width,
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn both_forms_of_a_plane_occur_and_agree() {
         let picture = noise(40, 36, 200, 3);
-        let rgb = Planes::Rgb.of(&picture);
+        let rgb = Planes::Rgb.extract(&picture);
         assert!(rgb.iter().all(|plane| matches!(Plane::new(plane.clone()), Plane::Bytes(_))));
         assert!(matches!(Plane::new(picture.grey()), Plane::Values(_)));
         assert!(matches!(Plane::new(-&rgb[0]), Plane::Values(_)));

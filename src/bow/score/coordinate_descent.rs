@@ -4,11 +4,13 @@
 //! dual, `½ Σ α_i α_j y_i y_j φ_i·φ_j − Σ α_i` subject to `0 ≤ α_i ≤ C_i` and `Σ α_i y_i = 0`, one α at a time goes to its best place, and w follows:
 //! `w = Σ_i α_i y_i φ_i`. A single α can't keep the sum at 0: by the method of multipliers (Hestenes 1969, Powell 1969) an excess costs
 //! `½ϱ(Σ α_i y_i)²`, so that within a pass `b = b_0 + ϱ Σ α_i y_i`, and after each pass b becomes the new b_0 and ϱ is balanced. Done when the slopes `y_i f_i − 1`, as far as α
-//! could still follow them, differ by no more than the tolerance and b moves by no more. An α that stays at a bound is left out until all others
-//! are done.
+//! could still follow them, differ by no more than the tolerance and b moves by no more. An α that stays at a bound is
+//! skipped until all others are done.
 //!
-//! Every pass takes the rows in another order, on which it depends how many passes there are: blocks are put together of short runs of
-//! neighbouring rows, which a disk reads at once, drawn from everywhere, and shuffled. A block's features are computed once for all categories. The working memory is a block, and of each category w and α: it does not grow with rows × features.
+//! Every pass takes the rows in a new order; the number of passes depends on how well it mixes them. A block consists of
+//! short runs of neighbouring rows, which a disk reads at once. The runs are drawn from everywhere, and the rows of a block
+//! are shuffled. Its features are computed once for all categories. The working memory is one block, and w and α of each
+//! category: it does not grow with rows × features.
 
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -17,19 +19,20 @@ use super::svm::Report;
 use crate::numeric::lanes::long::{add_scaled, dot, squared_norm};
 use crate::numeric::random::stream;
 
-/// ϱ at first. The larger it is, the more it holds the single steps up; the smaller, the slower b follows.
+/// The first ϱ. A larger one makes the single steps smaller; with a smaller one, b follows more slowly.
 const FIRST_EXCESS_COST: f64 = 0.1;
-/// ϱ at least and at most.
+/// The smallest and the largest ϱ.
 const EXCESS_COSTS: (f64, f64) = (0.01, 1e4);
-/// ϱ is doubled or halved where one of what has to vanish, the slopes' spread and the move of b, is so many times the other.
+/// Two quantities have to vanish: the spread of the slopes, and the move of b. If one is this many times the other, ϱ is
+/// doubled or halved.
 const OUT_OF_BALANCE: f64 = 10.0;
-/// Neighbouring rows that stay together. Mixing rows no better than in blocks of 256 neighbours takes four times as many passes.
-const RUN: usize = 16;
-/// Runs of a block at most.
-const RUNS: usize = 16;
+/// Neighbouring rows that stay together when the order is shuffled. Mixing rows no better than in blocks of 256 neighbours takes four times as many passes.
+const ROWS_PER_RUN: usize = 16;
+/// Maximum number of runs per block.
+const RUNS_PER_BLOCK: usize = 16;
 /// Bytes of a block's features, unless a single run has more.
 const BLOCK_BYTES: usize = 64 << 20;
-/// A slope of less than this moves nothing.
+/// An α whose slope is smaller than this stays where it is.
 const STILL: f64 = 1e-12;
 
 /// Training pictures as features.
@@ -47,7 +50,7 @@ pub trait Rows: Sync {
 pub struct Options {
     /// The difference of slopes at which a category is done.
     pub tolerance: f64,
-    /// Passes at most.
+    /// Maximum number of passes.
     pub passes: usize,
     /// Seed of the orders.
     pub seed: u64,
@@ -68,7 +71,7 @@ impl Problem {
     }
 }
 
-/// A solved problem, or where the solving of another one begins.
+/// A solved problem, which can also be the start of another one.
 #[derive(Debug, Clone)]
 pub struct Solution {
     /// w.
@@ -93,37 +96,38 @@ impl Solution {
     }
 }
 
-/// A pass that is over.
+/// A finished pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass {
     /// 1 is the first.
     pub number: usize,
-    /// Problems that are solved.
+    /// Number of solved problems.
     pub done: usize,
-    /// The others' largest violation, of slopes or of Σ α_i y_i = 0; 0 where all are solved.
+    /// Largest violation among the others, of slopes or of Σ α_i y_i = 0; 0 if all are solved.
     pub violation: f64,
 }
 
 /// Solves all `problems` on the same `rows`. Each solution is that of its problem alone, whatever is solved beside it, on any number of threads.
 ///
-/// `starts` are solutions of the same problems for smaller bounds, or none. `passed` is told of each pass.
+/// `starts` are solutions of the same problems for smaller bounds, or none. `on_pass` is called after each pass.
 pub fn solve(
     rows: &dyn Rows,
     problems: &[Problem],
     starts: Vec<Solution>,
     options: Options,
-    passed: &dyn Fn(Pass),
+    on_pass: &dyn Fn(Pass),
 ) -> Vec<Solution> {
     let Options { tolerance, passes, seed } = options;
     let mut starts = starts.into_iter();
     let mut states: Vec<State> =
         problems.iter().map(|problem| State::new(problem, rows.width(), starts.next())).collect();
-    let runs_of_block = (BLOCK_BYTES / (RUN * rows.width().max(1) * size_of::<f32>())).clamp(1, RUNS);
-    let mut runs: Vec<usize> = (0..rows.count().div_ceil(RUN)).collect();
+    let runs_of_block =
+        (BLOCK_BYTES / (ROWS_PER_RUN * rows.width().max(1) * size_of::<f32>())).clamp(1, RUNS_PER_BLOCK);
+    let mut runs: Vec<usize> = (0..rows.count().div_ceil(ROWS_PER_RUN)).collect();
     let rows_of = |runs: &[usize]| -> Vec<usize> {
-        runs.iter().flat_map(|run| run * RUN..rows.count().min((run + 1) * RUN)).collect()
+        runs.iter().flat_map(|run| run * ROWS_PER_RUN..rows.count().min((run + 1) * ROWS_PER_RUN)).collect()
     };
-    let mut features = Features::new(rows, runs_of_block * RUN);
+    let mut features = Features::new(rows, runs_of_block * ROWS_PER_RUN);
     for pass in 0..passes {
         if states.iter().all(|state| state.done) {
             break;
@@ -139,13 +143,13 @@ pub fn solve(
         }
         states.iter_mut().for_each(|state| state.end_pass(tolerance));
         let left = || states.iter().filter(|state| !state.done);
-        passed(Pass {
+        on_pass(Pass {
             number: pass + 1,
             done: states.len() - left().count(),
             violation: left().map(|state| state.violation).fold(0.0, f64::max),
         });
     }
-    // One pass more for the accounts.
+    // One more pass for the reports.
     let mut slacks = vec![0.0; states.len()];
     runs.sort_unstable();
     for block in runs.chunks(runs_of_block) {

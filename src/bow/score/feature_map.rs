@@ -19,7 +19,7 @@ use crate::numeric::simd::avx512;
 use crate::numeric::{lanes, rows};
 
 /// The largest order n that makes sense: each costs as much as two dimensions.
-pub const MOST_ORDER: usize = 32;
+pub const MAX_ORDER: usize = 32;
 
 /// x ↦ ψ(x) of a single dimension: `ψ_0 = a_0 x^p`, `ψ_(2j−1) = a_j x^p cos(jL log x)`, `ψ_(2j) = a_j x^p sin(jL log x)`; all 0 for x = 0.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,13 +59,13 @@ impl FeatureMap {
         Self { power: Power::Half, interval, amplitudes: (0..=order).map(amplitude).collect() }
     }
 
-    /// A map of these p, L and a; none where they make no map.
+    /// A map of these p, L and a; none if they make no map.
     pub fn from_parts(power: f64, interval: f64, amplitudes: Vec<f64>) -> Option<Self> {
         let power = [Power::Half, Power::One].into_iter().find(|known| known.exponent() == power)?;
         let order = amplitudes.len().checked_sub(1)?;
         let sound = interval.is_finite() && amplitudes.iter().all(|a| a.is_finite());
         let plain = power == Power::Half || order == 0;
-        (sound && plain && order <= MOST_ORDER).then_some(Self { power, interval, amplitudes })
+        (sound && plain && order <= MAX_ORDER).then_some(Self { power, interval, amplitudes })
     }
 
     /// p.
@@ -93,7 +93,7 @@ impl FeatureMap {
         debug_assert_eq!(features.len(), self.width() * x.len());
         let amplitudes: Vec<f64> = self.amplitudes.iter().map(|amplitude| factor * amplitude).collect();
         if self.power == Power::One {
-            features.iter_mut().zip(x).for_each(|(to, &x)| *to = T::of(amplitudes[0] * f64::from(x)));
+            features.iter_mut().zip(x).for_each(|(to, &x)| *to = T::from_f64(amplitudes[0] * f64::from(x)));
             return;
         }
         let turn = self.interval / std::f64::consts::TAU * std::f64::consts::LN_2;
@@ -104,26 +104,26 @@ impl FeatureMap {
             map_chunk(&chunk, turn, &amplitudes, &mut planes);
             for (plane, features) in planes.iter().zip(features.chunks_exact_mut(x.len())) {
                 let to = &mut features[number * CHUNK..][..part.len()];
-                to.iter_mut().zip(plane).for_each(|(to, &value)| *to = T::of(value));
+                to.iter_mut().zip(plane).for_each(|(to, &value)| *to = T::from_f64(value));
             }
         }
     }
 }
 
-/// What a feature is stored as.
+/// A number type that features are stored in.
 pub trait Feature: Copy {
-    /// The nearest.
-    fn of(value: f64) -> Self;
+    /// Rounds to the nearest value.
+    fn from_f64(value: f64) -> Self;
 }
 
 impl Feature for f64 {
-    fn of(value: f64) -> Self {
+    fn from_f64(value: f64) -> Self {
         value
     }
 }
 
 impl Feature for f32 {
-    fn of(value: f64) -> Self {
+    fn from_f64(value: f64) -> Self {
         value as f32
     }
 }
@@ -137,7 +137,7 @@ impl Power {
     }
 }
 
-/// Dimensions mapped together.
+/// Dimensions that are mapped together.
 const CHUNK: usize = 64;
 
 /// The features of p = ½, a plane each. `turn` is `L ln 2/2π`, by which a logarithm to the base 2 becomes whole turns; cos and sin of its

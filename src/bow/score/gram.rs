@@ -1,6 +1,7 @@
 //! The Gram matrix: every training picture's kernel with every other.
 //!
-//! [`sums`] holds what a kernel is made of, so that a kernel's width can still be chosen when they are known; [`gram`] makes the kernel of it.
+//! [`sums`] computes the sums that a kernel is made of, so that its width can be chosen when they are known; [`gram`] makes
+//! the kernel of them.
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
@@ -25,13 +26,14 @@ pub fn gram<'a>(kernel: Kernel, sums: ArrayView2<'a, f32>) -> CowArray<'a, f32, 
     }
 }
 
-/// w: the mean of the distances over pairs of different pictures among `rows`.
+/// Returns w, the mean distance over pairs of different pictures among `rows`.
 pub fn width(sums: ArrayView2<'_, f32>, rows: &[usize]) -> f64 {
     let n = rows.len() as f64;
     total(sums, rows) / (n * (n - 1.0)).max(1.0)
 }
 
-/// `s = mean_i K_ii − mean_ij K_ij` over the pictures `rows`: the variance in feature space, by which the kernel is divided.
+/// Returns `s = mean_i K_ii − mean_ij K_ij` over the pictures `rows`: the variance in feature space, by which the kernel is
+/// divided.
 pub fn variance(gram: ArrayView2<'_, f32>, rows: &[usize]) -> f64 {
     let n = rows.len() as f64;
     let diagonal: f64 = rows.iter().map(|&i| f64::from(gram[(i, i)])).sum();

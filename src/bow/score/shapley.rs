@@ -24,8 +24,8 @@ const RULE: [(f64, f64); 4] = [
 const NODES: usize = 2 * RULE.len();
 /// A remainder above this halves the panels.
 const TOLERANCE: f64 = 1e-13;
-/// Panels at most: beyond them rounding, not the rule, decides.
-const MOST_PANELS: usize = 64;
+/// Maximum number of panels: with more, rounding errors outweigh those of the rule.
+const MAX_PANELS: usize = 64;
 
 /// `Σ_i a_i (κ_id − 1) ∫ Π_{e≠d} (1 + t(κ_ie − 1)) dt` of every dimension.
 pub(super) fn shares(channel: &Channel<'_>, distance: &dyn Terms, width: f64, dual: &[f64]) -> Vec<f64> {
@@ -43,7 +43,7 @@ pub(super) fn shares(channel: &Channel<'_>, distance: &dyn Terms, width: f64, du
             part.fill(0.0);
             integrate(panels, &less, &mut part);
             let remainder = part.iter().sum::<f64>() - exponent.exp_m1();
-            if remainder.abs() <= TOLERANCE || panels == MOST_PANELS {
+            if remainder.abs() <= TOLERANCE || panels == MAX_PANELS {
                 break;
             }
             panels *= 2;

@@ -16,7 +16,7 @@ use crate::numeric::{self, lanes};
 /// A solved problem and how the solving went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solution {
-    /// `a_i = α_i y_i`, one a training picture.
+    /// `a_i = α_i y_i`, one per training picture.
     pub dual: Vec<f64>,
     /// b.
     pub bias: f64,
@@ -66,7 +66,7 @@ pub struct Problem<'a> {
     pub start: Option<&'a [f64]>,
 }
 
-/// Steps after which a problem is given up as not converging.
+/// Maximum number of steps; a problem that needs more counts as not converged.
 fn step_limit(n: usize) -> usize {
     10_000_000.max(100 * n)
 }
@@ -96,7 +96,7 @@ pub fn solve(problem: &Problem<'_>) -> Solution {
         }
         let Some(j) = state.second(i, &diagonal, rows[i]) else { break true };
         let curvature = f64::from(diagonal[i]) + f64::from(diagonal[j]) - 2.0 * f64::from(rows[i][j]);
-        let step = (state.top - state.e[j]) / curvature.max(LEAST_CURVATURE);
+        let step = (state.top - state.e[j]) / curvature.max(MIN_CURVATURE);
         let room = (high[i] - dual[i], dual[j] - low[j]);
         let step = step.min(room.0).min(room.1);
         // A vector that reaches its bound sits on it exactly.
@@ -110,13 +110,13 @@ pub fn solve(problem: &Problem<'_>) -> Solution {
     finish(problem, dual, &state, iterations, converged)
 }
 
-/// Curvature along a step is taken to be at least this.
-const LEAST_CURVATURE: f64 = 1e-12;
+/// Smallest curvature along a step; smaller ones are replaced by it.
+const MIN_CURVATURE: f64 = 1e-12;
 
-/// Vectors whose extremes are kept together, so that the place of the largest is found without looking at all of them.
+/// Vectors per block. Each block keeps its extremes, so that the largest of all is found without reading every vector.
 const BLOCK: usize = 64;
 
-/// e, and what working sets are chosen by.
+/// e, and everything by which working sets are chosen.
 struct State {
     e: Vec<f64>,
     /// 0 for a that may grow, else −∞.
@@ -128,7 +128,7 @@ struct State {
     /// The extremes of all.
     top: f64,
     bottom: f64,
-    /// What each j promises beside the first of the working set.
+    /// How much the objective gains with each j as the second of the working set.
     gains: Vec<f32>,
     /// The largest of a block.
     best_gains: Vec<f32>,
@@ -285,7 +285,7 @@ fn rate_gains((top, own): (f64, f32), others: Others<'_>, gains: &mut [f32], bes
             let slope = if slope > 0.0 { slope } else { 0.0 };
             // Of nearly equal pictures each difference is exact.
             let curvature = (own - k) + (other - k);
-            let least = LEAST_CURVATURE as f32;
+            let least = MIN_CURVATURE as f32;
             *gain = slope * slope / if curvature > least { curvature } else { least };
         }
         *best = largest(gains);
@@ -465,7 +465,7 @@ mod tests {
             for j in 0..n {
                 let slope = (plain[first] - plain[j]) as f32;
                 let curvature = (diagonal[first] - rows[0][j]) + (diagonal[j] - rows[0][j]);
-                let gain = slope * slope / curvature.max(LEAST_CURVATURE as f32);
+                let gain = slope * slope / curvature.max(MIN_CURVATURE as f32);
                 if state.may_shrink[j] == 0.0 && slope > 0.0 && gain > best {
                     (second, best) = (Some(j), gain);
                 }

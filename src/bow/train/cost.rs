@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::classifiers::Machines;
 use super::error::TrainError;
 use super::histograms::{Part, Scored};
-use super::kernels::ScaledKernels;
+use super::weights::weighted_kernels;
 use crate::bow::config::Settings;
 use crate::bow::record::{GridPoint, Validation};
 use crate::evaluate::average_precision;
@@ -29,7 +29,7 @@ pub(super) fn choose_cost(
     progress: &dyn Progress,
 ) -> Result<(Vec<f64>, Validation), TrainError> {
     let categories = fit.categories();
-    let kernels = ScaledKernels::new(settings, sums, fit, progress)?;
+    let kernels = weighted_kernels(settings, sums, fit, progress)?;
     let matrix = kernels.combine(&fit.rows, &fit.rows);
     let machines = Machines { settings, matrix: matrix.view(), labels: &fit.labels };
     let across: Vec<Array2<f32>> = validate.looks.iter().map(|rows| kernels.combine(rows, &fit.rows)).collect();

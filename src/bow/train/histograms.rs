@@ -43,7 +43,7 @@ impl<'a> Pool<'a> {
         Self { dataset: &data.split, entries: by_path.into_values().collect() }
     }
 
-    /// [`encode`] of each picture and its twin.
+    /// Encodes each picture and its twin.
     fn encode<T: Send, E: Send>(
         &self,
         task: &Task<'_>,
@@ -52,7 +52,7 @@ impl<'a> Pool<'a> {
         let Task { settings, cache, progress, .. } = *task;
         let encoders: Vec<&Encoder> = task.encoders.iter().collect();
         let encoding = Encoding { settings, encoders: &encoders, dataset: self.dataset, cache, progress };
-        encode(&encoding, &self.entries, sides(settings.picture.twins), keep)
+        encode(&encoding, &self.entries, mirrorings(settings.picture.twins), keep)
     }
 
     /// The usable pictures' rows as `row` has them, and the unusable pictures.
@@ -79,7 +79,7 @@ impl<'a> Pool<'a> {
     }
 }
 
-/// Training pictures: those of one split among the usable ones of the pool, each followed by its twin where there are twins.
+/// Training pictures: the usable ones of a split, each followed by its twin if there are twins.
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) pictures: Vec<TrainingPicture>,
@@ -95,10 +95,11 @@ impl Part {
     }
 }
 
-/// Pictures that are scored: those of one split among the usable ones of the pool.
+/// Pictures that are scored: the usable ones of a split.
 pub(super) struct Scored {
     pub(super) name: String,
-    /// A picture's score is the mean over these rows of the Gram matrix: its own, and its twin's where scores are means over both.
+    /// Rows of the Gram matrix by picture. A score is the mean over these lists: the picture's own row, and its twin's if
+    /// scores are means over both.
     pub(super) looks: Vec<Vec<usize>>,
     pub(super) labels: Vec<Vec<i8>>,
 }
@@ -113,8 +114,8 @@ impl Splits {
         let part = |dataset: &Dataset| {
             let (name, pictures, rows, labels) = (dataset.split.clone(), Vec::new(), Vec::new(), Vec::new());
             let mut part = Part { name, pictures, rows, labels };
-            for (entry, row) in usable.of(dataset) {
-                for mirrored in sides(twins) {
+            for (entry, row) in usable.pictures_of(dataset) {
+                for mirrored in mirrorings(twins) {
                     part.pictures.push(TrainingPicture::new(&entry.id, *mirrored));
                     part.rows.push(row + usize::from(*mirrored));
                     part.labels.push(entry.labels.clone());
@@ -124,7 +125,7 @@ impl Splits {
         };
         let scored = |dataset: &Dataset| {
             let (rows, labels): (Vec<usize>, Vec<Vec<i8>>) =
-                usable.of(dataset).map(|(entry, row)| (row, entry.labels.clone())).unzip();
+                usable.pictures_of(dataset).map(|(entry, row)| (row, entry.labels.clone())).unzip();
             let mut looks = vec![rows];
             if twins == Twins::Test {
                 looks.push(looks[0].iter().map(|row| row + 1).collect());
@@ -138,8 +139,8 @@ impl Splits {
     }
 }
 
-/// How every picture enters: as it is, and mirrored.
-fn sides(twins: Twins) -> &'static [bool] {
+/// Whether each version of a picture that is used is mirrored.
+fn mirrorings(twins: Twins) -> &'static [bool] {
     match twins {
         Twins::None => &[false],
         Twins::Train | Twins::Test => &[false, true],
@@ -151,12 +152,13 @@ pub(super) struct Rows(BTreeMap<String, usize>);
 
 impl Rows {
     /// The usable pictures of a data set, in its order.
-    fn of<'a>(&'a self, dataset: &'a Dataset) -> impl Iterator<Item = (&'a Entry, usize)> {
+    fn pictures_of<'a>(&'a self, dataset: &'a Dataset) -> impl Iterator<Item = (&'a Entry, usize)> {
         dataset.pictures.iter().filter_map(|entry| Some((entry, *self.0.get(&entry.path)?)))
     }
 }
 
-/// Histograms of every usable picture of the pool and of its twin, a matrix a channel; their rows; and the unusable pictures.
+/// Encodes every usable picture of the pool and its twin, into one matrix per channel. Also returns the rows of the
+/// pictures, and the unusable pictures.
 pub(super) fn encode_pool(task: &Task<'_>, pool: &Pool<'_>) -> (Rows, Vec<Array2<f32>>, Vec<LeftOut>) {
     let Task { encoders, progress, .. } = *task;
     let Ok(encoded) = pool.encode(task, |_, histograms| Ok::<_, Infallible>(histograms));
@@ -178,10 +180,10 @@ pub(super) fn encode_pool(task: &Task<'_>, pool: &Pool<'_>) -> (Rows, Vec<Array2
     (usable, matrices, left_out)
 }
 
-/// The same on disk: in the cache's folder, or where temporary files are.
+/// The same on disk: in the folder of the cache, or else in that of temporary files.
 pub(super) fn store_pool(task: &Task<'_>, pool: &Pool<'_>) -> Result<(Rows, Store, Vec<LeftOut>), TrainError> {
     let Task { settings, encoders, cache, progress, .. } = *task;
-    let sides = sides(settings.picture.twins);
+    let sides = mirrorings(settings.picture.twins);
     let folder = cache.map_or_else(std::env::temp_dir, |cache| cache.folder().to_path_buf());
     let (count, dimensions) =
         (pool.entries.len() * sides.len(), encoders.iter().map(|encoder| encoder.config.dimensions()));
@@ -318,7 +320,7 @@ fn digest(encoder: &Encoder) -> [u8; 32] {
     Sha256::digest(&bytes).into()
 }
 
-/// A picture that holds a feature of some channel.
+/// Opens a picture; one that is too small for a feature of any channel is an error.
 fn open(path: &Path, options: &DecodeOptions, encoders: &[&Encoder]) -> Result<Picture, String> {
     let picture = Picture::open(path, options).map_err(|error| crate::causes::chain(&error))?;
     let (width, height) = (picture.width(), picture.height());

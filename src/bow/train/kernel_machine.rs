@@ -1,4 +1,4 @@
-//! Training on a Gram matrix: the kernels of all pairs of pictures, C, one SVM a category. Memory grows with the square of the number of pictures.
+//! Training on a Gram matrix: the kernels of all pairs of pictures, C, one SVM per category. Memory grows with the square of the number of pictures.
 
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
@@ -7,8 +7,8 @@ use super::classifiers::{CategoryFit, Machines, support_pictures};
 use super::cost::choose_cost;
 use super::error::TrainError;
 use super::histograms::{Pool, encode_pool};
-use super::kernels::ScaledKernels;
 use super::task::{Learnt, Task};
+use super::weights::weighted_kernels;
 use crate::bow::config::Cost;
 use crate::bow::score::gram::sums;
 use crate::bow::score::{Classifier, KernelChannel, KernelMachine};
@@ -42,7 +42,7 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
 
     let part = splits.fit_final;
     task.require_both_signs(&part)?;
-    let kernels = ScaledKernels::new(settings, &sums, &part, progress)?;
+    let kernels = weighted_kernels(settings, &sums, &part, progress)?;
     let matrix = kernels.combine(&part.rows, &part.rows);
     let machines = Machines { settings, matrix: matrix.view(), labels: &part.labels };
     progress.begin("classifiers", categories.len());

@@ -1,15 +1,13 @@
-//! Training step 3: the channels' kernels, scaled and weighted.
+//! Training step 3: the channels' kernels, scaled; [`super::weights`] weighs them.
 
 use ndarray::{Array2, ArrayView1, CowArray, Ix2};
 use rayon::prelude::*;
 
 use super::error::TrainError;
 use super::histograms::Part;
-use super::weights::weights;
 use crate::bow::config::Settings;
 use crate::bow::score::gram::{gram, variance, width};
 use crate::numeric::matrix;
-use crate::progress::Progress;
 
 /// The channels' kernels between the pictures of the pool, with width, scale and weight from the pictures that are fitted to.
 pub(super) struct ScaledKernels<'a> {
@@ -24,12 +22,8 @@ pub(super) struct ScaledKernel<'a> {
 }
 
 impl<'a> ScaledKernels<'a> {
-    pub(super) fn new(
-        settings: &Settings,
-        sums: &'a [Array2<f32>],
-        fit: &Part,
-        progress: &dyn Progress,
-    ) -> Result<Self, TrainError> {
+    /// Scales the kernels, and weighs them as the settings say before anything is learnt.
+    pub(super) fn new(settings: &Settings, sums: &'a [Array2<f32>], fit: &Part) -> Result<Self, TrainError> {
         let total: f64 = settings.channel.iter().map(|channel| channel.weight).sum();
         let channels = settings.channel.iter().zip(sums).enumerate().map(|(channel, (config, sums))| {
             let kind = config.kernel.kind;
@@ -42,13 +36,7 @@ impl<'a> ScaledKernels<'a> {
             }
             Ok(ScaledKernel { gram, width, scale, beta: config.weight / total })
         });
-        let mut kernels = Self { channels: channels.collect::<Result<_, _>>()? };
-        if let Some(learnt) = weights(settings, &kernels, fit, progress) {
-            for (channel, beta) in kernels.channels.iter_mut().zip(learnt) {
-                channel.beta = beta;
-            }
-        }
-        Ok(kernels)
+        Ok(Self { channels: channels.collect::<Result<_, _>>()? })
     }
 
     /// `Σ_u (β_u/s_u) K_u` for `rows` × `columns`.

@@ -1,4 +1,4 @@
-//! Training on explicit feature maps: histograms on disk, C, one linear SVM a category. Memory does not grow with pictures × dimensions.
+//! Training on explicit feature maps: histograms on disk, C, one linear SVM per category. Memory does not grow with pictures × dimensions.
 //!
 //! The features of channel u are `√(β_u/s_u) (ψ(x_u) − m_u)` with the mean `m = mean_i ψ(x_i)` and the kernel's variance
 //! `s = mean_i ‖ψ(x_i)‖² − ‖m‖²`. Without the mean, all pictures would have most of their features in common, and every step of the solver
@@ -23,10 +23,10 @@ use crate::bow::score::{Classifier, LinearChannel, LinearMachine};
 use crate::evaluate::average_precision;
 use crate::progress::Progress;
 
-/// Passes over the pictures at most.
+/// Maximum number of passes over the pictures.
 const PASSES: usize = 1000;
-/// Bytes of features mapped together, unless a single row has more.
-const TOGETHER: usize = 64 << 20;
+/// Bytes of features that are mapped at a time, unless a single row has more.
+const BYTES_AT_ONCE: usize = 64 << 20;
 
 pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let Task { settings, data, progress, .. } = *task;
@@ -138,12 +138,12 @@ fn scaled(settings: &Settings, store: &Store, part: &Part) -> Result<Vec<MappedC
     settings.channel.iter().enumerate().map(channel).collect()
 }
 
-/// m and s, added in the order of the rows.
+/// Computes m and s, summed in the order of the rows.
 fn mean_and_variance(store: &Store, channel: usize, map: &FeatureMap, rows: &[usize]) -> (Vec<f64>, f64) {
     let width = map.width() * store.dimensions()[channel];
     let mut sums = vec![0.0f64; width];
     let mut squares = 0.0;
-    let together = (TOGETHER / (width.max(1) * size_of::<f64>())).clamp(1, rows.len().max(1));
+    let together = (BYTES_AT_ONCE / (width.max(1) * size_of::<f64>())).clamp(1, rows.len().max(1));
     let mut features = Array2::<f64>::zeros((together, width));
     for rows in rows.chunks(together) {
         let fill = |(&row, mut to): (&usize, ArrayViewMut1<'_, f64>)| {
@@ -235,7 +235,7 @@ fn choose_cost(
     choose(settings, &grid, &curves, fit_part, validate)
 }
 
-/// Pictures × categories: the means over each picture's looks.
+/// Scores of pictures × categories; means over a picture and its twin if there are twins.
 fn scores(store: &Store, channels: &[MappedChannel], solutions: &[Solution], scored: &Scored) -> Vec<Vec<f64>> {
     let looks = scored.looks.len() as f64;
     let rows: Vec<Mapped<'_>> = scored.looks.iter().map(|rows| Mapped { store, channels, rows }).collect();

@@ -25,22 +25,22 @@ use crate::picture::Rectangle;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
-/// A codebook and what is known of its learning.
+/// A codebook, and how the learning went.
 pub(super) struct Learnt {
     pub(super) codebook: Codebook,
     pub(super) record: VocabularyRecord,
-    /// Places in the pictures of the split, by their index in it.
+    /// Examples of each word; pictures are given by their index in the split.
     pub(super) examples: WordExamples,
 }
 
-/// Some of a picture's descriptors, row by row, and where they lie.
+/// Some of a picture's descriptors, row by row, and their supports.
 #[derive(Default)]
 struct Sample {
     values: Vec<f32>,
     supports: Vec<Rectangle>,
 }
 
-/// The codebook of every channel, from the same number of descriptors of every picture.
+/// Learns the codebook of every channel from the same number of descriptors per picture.
 pub(super) fn learn_codebooks(
     settings: &Settings,
     dataset: &Dataset,
@@ -48,14 +48,14 @@ pub(super) fn learn_codebooks(
     cache: Option<&Cache>,
     progress: &dyn Progress,
 ) -> Result<Vec<Learnt>, TrainError> {
-    let keys: Vec<Key> = (0..settings.channel.len()).map(|u| key(settings, u, data_digest)).collect();
+    let keys: Vec<Key> = (0..settings.channel.len()).map(|channel| key(settings, channel, data_digest)).collect();
     let mut learnt: Vec<Option<Learnt>> = settings
         .channel
         .iter()
         .zip(&keys)
         .map(|(config, key)| cache.and_then(|cache| cache.get(key, |reader| from_reader(reader, config, dataset))))
         .collect();
-    let missing: Vec<usize> = (0..learnt.len()).filter(|&u| learnt[u].is_none()).collect();
+    let missing: Vec<usize> = (0..learnt.len()).filter(|&channel| learnt[channel].is_none()).collect();
     for &channel in &missing {
         // Before any picture is opened.
         let engine = settings.channel[channel].vocabulary.engine;
@@ -64,13 +64,13 @@ pub(super) fn learn_codebooks(
     if !missing.is_empty() {
         let samples = sample(settings, dataset, &missing, progress);
         progress.begin("learning words", missing.len());
-        for (at, &u) in missing.iter().enumerate() {
-            let new = learn(settings, u, samples.iter().enumerate().map(|(i, channels)| (i, &channels[at])))
-                .map_err(|source| TrainError::Vocabulary { channel: u, source })?;
+        for (at, &channel) in missing.iter().enumerate() {
+            let own = samples.iter().enumerate().map(|(picture, channels)| (picture, &channels[at]));
+            let new = learn(settings, channel, own).map_err(|source| TrainError::Vocabulary { channel, source })?;
             if let Some(cache) = cache {
-                cache.put(&keys[u], &to_container(&new, &settings.channel[u]));
+                cache.put(&keys[channel], &to_container(&new, &settings.channel[channel]));
             }
-            learnt[u] = Some(new);
+            learnt[channel] = Some(new);
             progress.step();
         }
         progress.end();
@@ -78,19 +78,20 @@ pub(super) fn learn_codebooks(
     Ok(learnt.into_iter().flatten().collect())
 }
 
-/// Of channels with the same descriptors and vocabulary settings the how-manieth this is: they learn words of their own, and a channel's words do not depend on
-/// which others stand before it.
-fn occurrence(settings: &Settings, u: usize) -> usize {
-    let own = &settings.channel[u];
+/// Index of this channel among those with equal descriptor and vocabulary settings.
+///
+/// Each of them learns its own words, which do not depend on the other channels.
+fn index_among_equals(settings: &Settings, channel: usize) -> usize {
+    let own = &settings.channel[channel];
     let same = |other: &&ChannelConfig| other.descriptor == own.descriptor && other.vocabulary == own.vocabulary;
-    settings.channel[..u].iter().filter(same).count()
+    settings.channel[..channel].iter().filter(same).count()
 }
 
-fn key(settings: &Settings, u: usize, data_digest: &str) -> Key {
-    let config = &settings.channel[u];
+fn key(settings: &Settings, channel: usize, data_digest: &str) -> Key {
+    let config = &settings.channel[channel];
     let parts = serde_json::json!({
         "seed": settings.seed,
-        "occurrence": occurrence(settings, u),
+        "occurrence": index_among_equals(settings, channel),
         "descriptor": config.descriptor,
         "vocabulary": config.vocabulary,
         // Words are the same whatever is mapped to them; a mixture is not.
@@ -124,26 +125,26 @@ fn from_reader(reader: &Reader<'_>, config: &ChannelConfig, dataset: &Dataset) -
     Some(Learnt { codebook, record, examples })
 }
 
-/// The samples of every picture for the `wanted` channels.
+/// Draws the samples of every picture for the `wanted` channels.
 fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &dyn Progress) -> Vec<Vec<Sample>> {
     let families: Vec<Box<dyn FeatureFamily>> =
-        wanted.iter().map(|&u| features::family(&settings.channel[u].descriptor)).collect();
+        wanted.iter().map(|&channel| features::family(&settings.channel[channel].descriptor)).collect();
     let options = settings.reading();
     progress.begin("sampling descriptors", dataset.pictures.len());
     let samples = dataset
         .pictures
         .par_iter()
         .map(|entry| {
-            // A bad picture is reported when the histograms are made; here it just gives nothing.
+            // A picture that can't be read is reported when the histograms are made; here it gives no sample.
             let mut timings = Timings::default();
             let picture = timings.time(Stage::DECODE, || Picture::open(dataset.file(entry), &options).ok());
-            let channel = |(at, &u): (usize, &usize)| {
+            let of_channel = |(at, &channel): (usize, &usize)| {
                 let Some(picture) = &picture else { return Sample::default() };
-                let count = settings.channel[u].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
-                let name = format!("sample/{}/{}", occurrence(settings, u), entry.id);
+                let count = settings.channel[channel].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
+                let name = format!("sample/{}/{}", index_among_equals(settings, channel), entry.id);
                 sample_descriptors(families[at].as_ref(), picture, count, settings.seed, &name)
             };
-            let sample = timings.time(stages::FEATURES, || wanted.iter().enumerate().map(channel).collect());
+            let sample = timings.time(stages::FEATURES, || wanted.iter().enumerate().map(of_channel).collect());
             progress.took(1, &timings);
             progress.step();
             sample
@@ -153,13 +154,13 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
     samples
 }
 
-/// The codebook of channel `u` from the samples of the pictures.
+/// Learns the codebook of a channel from the samples of the pictures.
 fn learn<'a>(
     settings: &Settings,
-    u: usize,
+    channel: usize,
     samples: impl Iterator<Item = (usize, &'a Sample)>,
 ) -> Result<Learnt, VocabularyError> {
-    let config = &settings.channel[u];
+    let config = &settings.channel[channel];
     let width = features::family(&config.descriptor).width();
     let (mut values, mut places) = (Vec::new(), Vec::new());
     for (picture, sample) in samples {
@@ -167,26 +168,26 @@ fn learn<'a>(
         places.extend(sample.supports.iter().map(|&rectangle| Example { picture: picture as u32, rectangle }));
     }
     let descriptors = matrix((places.len(), width), values);
-    let seed = settings.seed.wrapping_add((occurrence(settings, u) as u64) << 32);
+    let seed = settings.seed.wrapping_add((index_among_equals(settings, channel) as u64) << 32);
     let (codebook, record) = Codebook::learn(&config.vocabulary, &config.mapping, seed, descriptors.view())?;
     let (owners, distances) = codebook.owners(descriptors.view());
     let examples = WordExamples::choose(config.vocabulary.words, &owners, &distances, &places);
     Ok(Learnt { codebook, record, examples })
 }
 
-/// `count` of the picture's descriptors, drawn without replacement: those with the smallest of random priorities.
+/// Draws `count` of the picture's descriptors without replacement: those with the smallest random priorities.
 fn sample_descriptors(family: &dyn FeatureFamily, picture: &Picture, count: usize, seed: u64, name: &str) -> Sample {
     let grid = family.grid(picture.width(), picture.height());
     let mut random = stream(seed, name);
     let mut next_number = 0;
-    // A heap of the chosen, the largest priority on top, each with its place in `chosen`.
+    // A heap of the chosen features, the largest priority on top, each with its index in `chosen`.
     let mut heap: BinaryHeap<(u64, u32, usize)> = BinaryHeap::new();
     let width = family.width();
     let mut chosen: Vec<f32> = Vec::new();
     family.extract(picture, &grid, &mut |strip| {
         for (&number, descriptor) in strip.numbers.iter().zip(strip.descriptors.rows()) {
             let mut priority = 0;
-            // One draw a place of the grid, kept or not: dropping features does not shift the others' luck.
+            // One random draw per grid position, so dropping features does not change the draws of the others.
             while next_number <= number {
                 priority = random.next_u64();
                 next_number += 1;

@@ -3,36 +3,46 @@
 //! **Aligned** (Cristianini et al. 2002; centred as by Cortes, Mohri & Rostamizadeh 2012): `β_u ∝ max(0, ⟨H K_u H, yyᵀ⟩ / ‖H K_u H‖)` with
 //! `H = I − 11ᵀ/n` over a category's pictures without difficult ones, averaged over the categories.
 //!
-//! **ℓp-norm multiple kernel learning** (Kloft et al. 2011): the β of `‖β‖_p = 1` whose SVMs have the least sum of objectives, one β for all
+//! **ℓp-norm multiple kernel learning** (Kloft et al. 2011): the β of `‖β‖_p = 1` whose SVMs have the smallest sum of objectives, one β for all
 //! categories. In turns: SVMs with `Σ_u β_u K_u/s_u`, then `β_u ∝ (Σ_c ‖w_uc‖²)^(1/(p+1))`, where
 //! `‖w_uc‖² = β_u² Σ_ij a_ci a_cj K_u,ij / s_u`. The C of these SVMs is the given one, or 1 where C is validated: with kernels of unit
 //! variance β hardly depends on it, and C is then chosen with the β found.
 //!
 //! Both see only the pictures that are fitted to, and both are brought to `Σβ = 1`.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::classifiers::{CategoryFit, Machines};
+use super::error::TrainError;
 use super::histograms::Part;
 use super::kernels::ScaledKernels;
 use crate::bow::config::{ChannelWeights, Cost, Settings};
 use crate::progress::Progress;
 
-/// C of multiple kernel learning, where C is to be validated.
+/// C of multiple kernel learning if C is to be validated.
 const C_BEFORE_VALIDATION: f64 = 1.0;
-/// Rounds of multiple kernel learning at most.
+/// Maximum number of rounds of multiple kernel learning.
 const ROUNDS: usize = 100;
 /// A round that moves no weight by more than this is the last.
 const STILL: f64 = 1e-4;
 
-/// β of every channel, Σβ = 1; none where they are given.
-pub(super) fn weights(
+/// Scales the channels' kernels between the pictures of `sums`, and weighs them.
+pub(super) fn weighted_kernels<'a>(
     settings: &Settings,
-    kernels: &ScaledKernels<'_>,
+    sums: &'a [Array2<f32>],
     fit: &Part,
     progress: &dyn Progress,
-) -> Option<Vec<f64>> {
+) -> Result<ScaledKernels<'a>, TrainError> {
+    let mut kernels = ScaledKernels::new(settings, sums, fit)?;
+    if let Some(learnt) = weights(settings, &kernels, fit, progress) {
+        kernels.channels.iter_mut().zip(learnt).for_each(|(channel, beta)| channel.beta = beta);
+    }
+    Ok(kernels)
+}
+
+/// β of every channel, Σβ = 1; nothing if the settings give them.
+fn weights(settings: &Settings, kernels: &ScaledKernels<'_>, fit: &Part, progress: &dyn Progress) -> Option<Vec<f64>> {
     let channels = kernels.channels.len();
     let uniform = vec![1.0 / channels as f64; channels];
     let found = match settings.combination.weights {
@@ -156,7 +166,6 @@ mod tests {
     use crate::bow::twins::TrainingPicture;
     use crate::numeric::random::stream;
     use crate::progress::Silent;
-    use ndarray::Array2;
     use rand::RngExt;
 
     const PICTURES: usize = 40;

@@ -113,8 +113,8 @@ impl Cells {
         self.len() == 0
     }
 
-    /// The cells that hold the point, one a level.
-    pub fn of(&self, (x, y): (f32, f32)) -> impl Iterator<Item = usize> + '_ {
+    /// Returns the cells that contain the point, one per level.
+    pub fn containing(&self, (x, y): (f32, f32)) -> impl Iterator<Item = usize> + '_ {
         self.levels.iter().map(move |level| {
             let place = |borders: &[usize], at: f32| {
                 let inner = &borders[1..borders.len() - 1];
@@ -170,11 +170,11 @@ mod tests {
                     point.0 >= r.x0 as f32 && point.0 < r.x1 as f32 && point.1 >= r.y0 as f32 && point.1 < r.y1 as f32
                 })
                 .collect();
-            prop_assert_eq!(cells.of(point).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(cells.containing(point).collect::<Vec<_>>(), expected);
             // In a window all is moved by its corner.
             let window = Rectangle { x0: 7, y0: 11, x1: 7 + width as u32, y1: 11 + height as u32 };
             let moved = layout.over(window);
-            prop_assert_eq!(moved.of((point.0 + 7.0, point.1 + 11.0)).collect::<Vec<_>>(), cells.of(point).collect::<Vec<_>>());
+            prop_assert_eq!(moved.containing((point.0 + 7.0, point.1 + 11.0)).collect::<Vec<_>>(), cells.containing(point).collect::<Vec<_>>());
             for (a, b) in moved.rectangles().iter().zip(&rectangles) {
                 prop_assert_eq!((a.x0, a.y0, a.x1, a.y1), (b.x0 + 7, b.y0 + 11, b.x1 + 7, b.y1 + 11));
             }

@@ -16,7 +16,7 @@ use crate::numeric::rows;
 
 /// Parts of the sample that are summed side by side, and then in order.
 const PARTS: usize = 32;
-/// A posterior below this is none.
+/// A posterior below this counts as 0.
 const NEGLIGIBLE: f64 = 1e-12;
 /// The smallest variance, as a share of the sample's in that dimension.
 const VARIANCE_SHARE: f64 = 1e-3;
@@ -102,7 +102,7 @@ impl GaussianMixture {
 /// How a mixture is learnt.
 #[derive(Debug, Clone, Copy)]
 pub struct MixtureParams {
-    /// Passes at most.
+    /// Maximum number of passes.
     pub max_iter: usize,
     /// Gain of the mean log-likelihood (in nats) below which the iteration has converged.
     pub tolerance: f64,

@@ -5,8 +5,8 @@
 //! normalisation act on each dimension or on all alike, so relevance passes through them unchanged, and
 //! [`pooling`] shares it among the features by what they put in.
 //!
-//! With Fisher vectors the words are the components of a [`mixture`] on [`principal`] components, and a word has several dimensions in a cell, its block; with
-//! all others, one.
+//! With Fisher vectors the words are the components of a [`mixture`] on [`principal`] components, and a word has several
+//! dimensions in a cell, its block; with all other mappings, it has one.
 
 pub mod cells;
 pub mod codebook;
@@ -25,16 +25,16 @@ pub mod vocabulary;
 use mapping::fisher::Derivatives;
 pub use settings::{MappingConfig, PoolingConfig, VocabularyConfig};
 
-/// The words and weights of a picture's local features: k of each a feature, in the order of the features.
+/// The words and weights of a picture's local features: k of each per feature, in the order of the features.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Assignment {
-    /// Words a feature, k.
+    /// Number of words per feature, k.
     pub neighbours: usize,
     /// Word indices by rank, n×k.
     pub words: Vec<u32>,
     /// Word weights m, n×k: the very numbers that pooling and its way back use. With `derivatives`: posteriors, which those are made of.
     pub weights: Vec<f32>,
-    /// What a mixture's components have in place of one weight each.
+    /// For mixtures, whose components have derivatives in place of one weight each.
     pub derivatives: Option<Derivatives>,
 }
 
@@ -56,7 +56,7 @@ impl Assignment {
         });
     }
 
-    /// The same for neighbouring dimensions together, `found(first dimension, weights)`; `scratch` saves an allocation a feature.
+    /// The same for neighbouring dimensions together, `found(first dimension, weights)`; `scratch` saves an allocation per feature.
     pub fn visit_blocks(&self, index: usize, scratch: &mut Vec<f64>, mut found: impl FnMut(usize, &[f64])) {
         let range = index * self.neighbours..(index + 1) * self.neighbours;
         let (words, weights) = (&self.words[range.clone()], &self.weights[range]);

@@ -12,7 +12,7 @@ use crate::numeric::{matrix, rows};
 
 /// Parts of the sample that are summed side by side, and then in order.
 const PARTS: usize = 16;
-/// Sweeps of rotations at most; about eight are needed.
+/// Maximum number of sweeps of rotations; about eight are needed.
 const SWEEPS: usize = 64;
 
 /// A projection onto principal components.
@@ -68,7 +68,7 @@ impl PrincipalComponents {
         &self.axes
     }
 
-    /// Appends `A (l − m)` to `out`, one value an axis; `scratch` saves an allocation a descriptor.
+    /// Appends `A (l − m)` to `out`, one value per axis; `scratch` saves an allocation per descriptor.
     pub fn project(&self, descriptor: &[f32], scratch: &mut Vec<f64>, out: &mut Vec<f32>) {
         scratch.clear();
         scratch.extend(descriptor.iter().map(|&value| f64::from(value)));
@@ -169,8 +169,8 @@ fn eigenvectors(mut matrix: Vec<f64>, width: usize) -> (Vec<f64>, Vec<f64>) {
                     matrix[i * width + p] = c * aip - s * aiq;
                     matrix[i * width + q] = s * aip + c * aiq;
                 }
-                turn(&mut matrix, width, p, q, c, s);
-                turn(&mut vectors, width, p, q, c, s);
+                rotate(&mut matrix, width, p, q, c, s);
+                rotate(&mut vectors, width, p, q, c, s);
             }
         }
     }
@@ -178,7 +178,7 @@ fn eigenvectors(mut matrix: Vec<f64>, width: usize) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Rotates the rows p < q.
-fn turn(matrix: &mut [f64], width: usize, p: usize, q: usize, c: f64, s: f64) {
+fn rotate(matrix: &mut [f64], width: usize, p: usize, q: usize, c: f64, s: f64) {
     let (above, below) = matrix.split_at_mut(q * width);
     for (a, b) in above[p * width..(p + 1) * width].iter_mut().zip(&mut below[..width]) {
         (*a, *b) = (c * *a - s * *b, s * *a + c * *b);

@@ -13,9 +13,9 @@ use super::vocabulary::{Engine, Start};
 pub struct VocabularyConfig {
     /// Number of words K.
     pub words: usize,
-    /// Training descriptors in all, the same number from every training picture.
+    /// Number of training descriptors in all; every training picture gives the same number.
     pub sample: usize,
-    /// Iterations at most.
+    /// Maximum number of iterations.
     pub max_iter: usize,
     /// How the first words are chosen.
     pub start: Start,
@@ -38,19 +38,19 @@ impl Default for VocabularyConfig {
     }
 }
 
-/// A mapping; all but `kind` count where the kind uses them.
+/// A mapping; each kind uses some of the other settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MappingConfig {
     /// The kind.
     pub kind: MappingKind,
-    /// Nearest words a feature (soft, rank, llc), or most likely components (fisher).
+    /// Number of nearest words per feature (soft, rank, llc), or of most likely components (fisher).
     pub neighbours: usize,
     /// Base of the falling weights (rank).
     pub base: f64,
     /// Regularisation, as a share of the trace (llc).
     pub lambda: f64,
-    /// Principal components that descriptors are reduced to; 0: as they are (fisher).
+    /// Number of principal components that descriptors are reduced to; 0 leaves them as they are (fisher).
     pub reduced: usize,
     /// Whether the mixture weights' derivatives are dimensions too (fisher).
     pub fisher_weights: bool,

@@ -13,17 +13,17 @@
 
 use macro_rules_attribute::apply;
 
-use super::normalise::{GROUP, LANES, cut_lanes, least_sum, reciprocal_lengths, scale};
-use super::upright::{Ring, Sums};
+use super::normalise::{GROUP, LANES, cut_lanes, min_sum, reciprocal_lengths, scale};
+use super::sums::{Ring, Sums};
 use super::{BINS, Descriptors, ORIENTATIONS, WIDTH, window_mean};
 use crate::bow::features::grid::Level;
 use crate::numeric::aligned::Aligned;
 use crate::numeric::simd::avx512_fma;
 
 /// Pixels or bins filtered at a time.
-const RUN: usize = 8;
+const PIXELS_PER_BLOCK: usize = 8;
 /// Their values, which fit into registers.
-const BLOCK: usize = RUN * ORIENTATIONS;
+const BLOCK: usize = PIXELS_PER_BLOCK * ORIENTATIONS;
 
 /// A sum with the hat of a prime factor: `out[i] = Σ_j H(j) in[i·every + j·apart]`, j counted from the hat's first tap.
 struct Stage {
@@ -109,14 +109,14 @@ impl Sums for Flat {
         let stages = stages(size, lattice);
         let (feature_step, bin_step) = (step / lattice, size / lattice);
         let span = (BINS - 1) * bin_step + 1;
-        let width = ((columns - 1) * feature_step + span).next_multiple_of(RUN);
+        let width = ((columns - 1) * feature_step + span).next_multiple_of(PIXELS_PER_BLOCK);
         // Each stage reads what full runs of the next one's outputs reach.
         let mut along_x: Vec<Aligned> = Vec::new();
         let mut columns_read = width;
         for (number, stage) in stages.iter().enumerate().rev() {
-            columns_read = (columns_read.next_multiple_of(RUN) - 1) * stage.every + stage.reach();
+            columns_read = (columns_read.next_multiple_of(PIXELS_PER_BLOCK) - 1) * stage.every + stage.reach();
             if number > 0 {
-                along_x.push(Aligned::zeros(columns_read.next_multiple_of(RUN) * ORIENTATIONS));
+                along_x.push(Aligned::zeros(columns_read.next_multiple_of(PIXELS_PER_BLOCK) * ORIENTATIONS));
             }
         }
         along_x.reverse();
@@ -210,9 +210,9 @@ fn run_stage<const EVERY: usize>(stage: &Stage, input: &[f32], out: &mut [f32]) 
     for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
         let mut sums = [0.0f32; BLOCK];
         for (j, height) in stage.hat.iter().enumerate() {
-            let from = ORIENTATIONS * (block * RUN * every + j * stage.apart);
-            let source = &input[from..from + ORIENTATIONS * ((RUN - 1) * every + 1)];
-            for i in 0..RUN {
+            let from = ORIENTATIONS * (block * PIXELS_PER_BLOCK * every + j * stage.apart);
+            let source = &input[from..from + ORIENTATIONS * ((PIXELS_PER_BLOCK - 1) * every + 1)];
+            for i in 0..PIXELS_PER_BLOCK {
                 for t in 0..ORIENTATIONS {
                     let sum = &mut sums[i * ORIENTATIONS + t];
                     *sum = source[i * every * ORIENTATIONS + t].mul_add(*height, *sum);
@@ -279,11 +279,11 @@ fn describe(planes: &mut [Flat], row: usize, first: usize, descriptors: &mut Des
     let rows: [usize; BINS] = std::array::from_fn(|by| row * feature_step + by * bin_step);
     let grey = &mut planes[0];
     add_bins(rows.map(|row| grey.sums.row(row)), factors, steps, &mut grey.by_bin, &mut grey.by_feature);
-    let least = least_sum(size);
+    let min = min_sum(size);
     let kept = &mut descriptors.kept;
     kept.clear();
     for (i, &sum) in grey.by_feature.iter().enumerate() {
-        let low = sum < least;
+        let low = sum < min;
         if !(low && rule.drop) {
             kept.push((i, low));
         }

@@ -5,8 +5,8 @@
 
 use macro_rules_attribute::apply;
 
-use super::normalise::{GROUP, LANES, Partial, add_lanes, cut, least_sum, reciprocal_lengths, scale, totals};
-use super::upright::{Ring, Sums};
+use super::normalise::{GROUP, LANES, Partial, add_lanes, cut, min_sum, reciprocal_lengths, scale, totals};
+use super::sums::{Ring, Sums};
 use super::{BINS, Descriptors, ORIENTATIONS, WIDTH, gaussian_window};
 use crate::bow::features::grid::Level;
 use crate::numeric::aligned::Aligned;
@@ -140,7 +140,7 @@ fn filter_along_x(
 #[apply(avx512_fma!)]
 fn describe(planes: &mut [Gaussian], first: usize, descriptors: &mut Descriptors<'_>) {
     let rule = descriptors.rule;
-    let least = least_sum(planes[0].size);
+    let min = min_sum(planes[0].size);
     let columns = planes[0].columns;
     let width = planes.len() - rule.first;
     for from in (0..columns).step_by(GROUP) {
@@ -148,7 +148,7 @@ fn describe(planes: &mut [Gaussian], first: usize, descriptors: &mut Descriptors
         for plane in planes.iter_mut() {
             plane.sum_along_y(from);
         }
-        let low = totals(&planes[0].sums).map(|sum| sum < least);
+        let low = totals(&planes[0].sums).map(|sum| sum < min);
         let mut kept = [0; GROUP];
         let mut keeping = 0;
         for i in (0..count).filter(|&i| !(low[i] && rule.drop)) {

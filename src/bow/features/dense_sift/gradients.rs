@@ -109,7 +109,7 @@ impl<'a> Gradients<'a> {
         if height > 1 {
             smoother.row(1, &mut rows[2]);
         }
-        let row = || vec![0.0; width.next_multiple_of(RUN)];
+        let row = || vec![0.0; width.next_multiple_of(PIXELS_PER_RUN)];
         Self { smoother, rows, next: 0, row: GradientRow { width, dx: row(), dy: row() } }
     }
 
@@ -183,8 +183,8 @@ fn polar(dx: &[f32], dy: &[f32], modulus: &mut [f32], orientation: &mut [f32]) {
     }
 }
 
-/// Pixels that are spread at a time.
-pub(super) const RUN: usize = 64;
+/// Pixels that are spread over the orientations at a time.
+pub(super) const PIXELS_PER_RUN: usize = 64;
 
 /// The two bins of each octant, in the order of [`spread`]: 1 where they are, else 0.
 const PLACES: [[f32; ORIENTATIONS]; 8] = {
@@ -202,10 +202,10 @@ const PLACES: [[f32; ORIENTATIONS]; 8] = {
 /// An octant lies between an axis and a diagonal, the centres of its two bins: the axis has an even bin, the diagonal an odd one.
 #[apply(avx512_fma!)]
 fn spread(dx: &[f32], dy: &[f32], pixels: &mut [[f32; ORIENTATIONS]]) {
-    let (mut shares, mut octants) = ([[0.0f32; 2]; RUN], [0u32; RUN]);
-    let runs = dx.as_chunks::<RUN>().0.iter().zip(dy.as_chunks::<RUN>().0);
-    for ((dx, dy), pixels) in runs.zip(pixels.as_chunks_mut::<RUN>().0) {
-        for i in 0..RUN {
+    let (mut shares, mut octants) = ([[0.0f32; 2]; PIXELS_PER_RUN], [0u32; PIXELS_PER_RUN]);
+    let runs = dx.as_chunks::<PIXELS_PER_RUN>().0.iter().zip(dy.as_chunks::<PIXELS_PER_RUN>().0);
+    for ((dx, dy), pixels) in runs.zip(pixels.as_chunks_mut::<PIXELS_PER_RUN>().0) {
+        for i in 0..PIXELS_PER_RUN {
             let (x, y) = (dx[i], dy[i]);
             let modulus = x.mul_add(x, y * y).sqrt();
             let share = first_octant(y, x).min(1.0);
@@ -213,7 +213,7 @@ fn spread(dx: &[f32], dy: &[f32], pixels: &mut [[f32; ORIENTATIONS]]) {
             let steep = u32::from(x.abs() < y.abs());
             octants[i] = steep + 2 * u32::from(x < 0.0) + 4 * u32::from(y < 0.0);
         }
-        for i in 0..RUN {
+        for i in 0..PIXELS_PER_RUN {
             let place = PLACES[octants[i] as usize];
             let mut pixel = [0.0; ORIENTATIONS];
             for t in 0..ORIENTATIONS {

@@ -17,6 +17,7 @@ mod flat;
 mod gaussian;
 mod gradients;
 mod normalise;
+mod sums;
 mod upright;
 
 use ndarray::Array2;
@@ -28,7 +29,7 @@ use crate::numeric::lanes;
 use crate::picture::Picture;
 use crate::picture::Rectangle;
 use crate::settings::Faults;
-use normalise::{Rule, least_sum};
+use normalise::{Rule, min_sum};
 
 /// Spatial bins along an axis.
 const BINS: usize = 4;
@@ -78,7 +79,7 @@ impl FeatureFamily for DenseSift {
     }
 
     fn extract(&self, picture: &Picture, grid: &Grid, sink: &mut dyn FnMut(Strip<'_>)) {
-        let mut planes = self.0.planes.of(picture);
+        let mut planes = self.0.planes.extract(picture);
         let without_grey = !self.0.planes.begin_with_grey();
         if without_grey {
             planes.insert(0, picture.grey());
@@ -130,7 +131,7 @@ struct Descriptors<'a> {
 impl Descriptors<'_> {
     /// Describes feature `number` with bin size `size` from its raw histograms, a plane each, grey first.
     fn push(&mut self, number: usize, size: usize, histograms: &mut [[f32; WIDTH]]) {
-        let low = lanes::sum(&histograms[0]) < f64::from(least_sum(size));
+        let low = lanes::sum(&histograms[0]) < f64::from(min_sum(size));
         if low && self.rule.drop {
             return;
         }

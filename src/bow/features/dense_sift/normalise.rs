@@ -42,7 +42,7 @@ impl Rule {
 }
 
 /// Σ h of grey's raw histogram below which a feature with bin size s has no contrast.
-pub(super) fn least_sum(size: usize) -> f32 {
+pub(super) fn min_sum(size: usize) -> f32 {
     let span = (3 * size + 1) as f64;
     (CONTRAST_THRESHOLD * span * span) as f32
 }

@@ -8,7 +8,8 @@ use ndarray::Array2;
 
 use super::flat::Flat;
 use super::gaussian::Gaussian;
-use super::gradients::{Gradients, RUN, smoothing_reach};
+use super::gradients::{Gradients, PIXELS_PER_RUN, smoothing_reach};
+use super::sums::Sums;
 use super::{BINS, Descriptors, ORIENTATIONS, Window};
 use crate::bow::features::grid::{Grid, Level, Position};
 use crate::numeric::aligned::Aligned;
@@ -40,28 +41,6 @@ pub(super) fn receptive_field(grid: &Grid, position: Position) -> Rectangle {
     }
 }
 
-/// The sums over spatial bins of one plane, for one window.
-///
-/// Rows and columns are counted from the first that a bin reaches, s − 1 before the first bin's centre, perhaps outside the picture.
-pub(super) trait Sums: Sized {
-    fn new(level: &Level, step: usize, rootsift: bool) -> Self;
-
-    /// Columns that are read of a row, some perhaps without effect.
-    fn columns_read(&self) -> usize;
-
-    /// Filters the next row of the orientation planes along x and keeps it as long as it is needed.
-    fn add_row(&mut self, pixels: &[f32]);
-
-    /// Adds the last row once more.
-    fn repeat_row(&mut self);
-
-    /// Whether row `row` of the features can be described.
-    fn complete(&self, row: usize) -> bool;
-
-    /// Describes row `row`, whose first feature has number `first`; the first plane is grey.
-    fn describe(planes: &mut [Self], row: usize, first: usize, descriptors: &mut Descriptors<'_>);
-}
-
 fn walk<S: Sums>(planes: &[Array2<f32>], grid: &Grid, level: &Level, descriptors: &mut Descriptors<'_>) {
     let start = level.offset as i64 - (level.size as i64 - 1);
     let rows_read = (grid.step * (level.rows - 1) + (BINS + 1) * level.size - 1) as i64;
@@ -72,7 +51,7 @@ fn walk<S: Sums>(planes: &[Array2<f32>], grid: &Grid, level: &Level, descriptors
         planes.iter().zip(&sums).map(|(plane, sums)| (Gradients::new(plane, level.size), pixels(sums))).collect();
     let mut next = 0;
     for y in start..start + rows_read {
-        // Beyond the border its row counts again.
+        // Beyond the border, the row at the border is repeated.
         let y = y.clamp(0, grid.height as i64 - 1) as usize;
         for ((gradients, pixels), sums) in sources.iter_mut().zip(&mut sums) {
             while gradients.next() < y {
@@ -103,17 +82,17 @@ struct Pixels {
 }
 
 impl Pixels {
-    /// Of rows with `width` pixels, `count` from pixel `start` on, which can be negative.
+    /// Prepares rows of `width` pixels, of which `count` are read from pixel `start` on; it may be negative.
     fn new(width: usize, start: i64, count: usize) -> Self {
-        // The first to be read, one of a pair, shall begin a cache line.
+        // The first pixel to be read begins a cache line, which holds two.
         let odd = start.max(0) as usize % 2;
         let before = (-start).max(0) as usize + odd;
         let first = start.max(0) as usize + odd;
-        let length = (before + width.next_multiple_of(RUN)).max(first + count);
+        let length = (before + width.next_multiple_of(PIXELS_PER_RUN)).max(first + count);
         Self { values: Aligned::zeros(length * ORIENTATIONS), before, width, first }
     }
 
-    /// Has the pixels inside written, in full runs, and gives those to read.
+    /// Has `write` fill the pixels of the row, in whole runs, and returns those to read.
     fn fill(&mut self, write: impl FnOnce(&mut [[f32; ORIENTATIONS]])) -> &[f32] {
         let pixels = self.values.as_chunks_mut::<ORIENTATIONS>().0;
         let end = self.before + self.width;
@@ -122,54 +101,5 @@ impl Pixels {
         pixels[..self.before].fill(left);
         pixels[end..].fill(right);
         &self.values[self.first * ORIENTATIONS..]
-    }
-}
-
-/// The last rows of many that come one by one.
-pub(super) struct Ring {
-    values: Aligned,
-    width: usize,
-    /// From a row to the next: an odd number of cache lines, so that rows do not compete for the same places in the cache.
-    stride: usize,
-    capacity: usize,
-    count: usize,
-}
-
-impl Ring {
-    pub(super) fn new(width: usize, capacity: usize) -> Self {
-        let stride = 16 * (width.div_ceil(16) | 1);
-        Self { values: Aligned::zeros(stride * capacity), width, stride, capacity, count: 0 }
-    }
-
-    /// Rows that came.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// The row that comes next, to be written.
-    pub(super) fn add(&mut self) -> &mut [f32] {
-        let from = self.place(self.count);
-        self.count += 1;
-        &mut self.values[from..from + self.width]
-    }
-
-    /// The last row comes once more.
-    pub(super) fn repeat(&mut self) {
-        let (last, next) = (self.place(self.count - 1), self.place(self.count));
-        self.values.copy_within(last..last + self.width, next);
-        self.count += 1;
-    }
-
-    /// Where row `row` begins in the values.
-    pub(super) fn place(&self, row: usize) -> usize {
-        row % self.capacity * self.stride
-    }
-
-    pub(super) fn row(&self, row: usize) -> &[f32] {
-        &self.values[self.place(row)..][..self.width]
-    }
-
-    pub(super) fn values(&self) -> &[f32] {
-        &self.values
     }
 }

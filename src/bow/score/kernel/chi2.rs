@@ -35,7 +35,7 @@ impl Single for Distance {
     }
 
     #[inline(always)]
-    fn four(x: [f32; GROUP], z: [f32; GROUP]) -> f32 {
+    fn group_sum(x: [f32; GROUP], z: [f32; GROUP]) -> f32 {
         let square = |d: usize| (x[d] - z[d]) * (x[d] - z[d]);
         quotients([square(0), square(1), square(2), square(3)], [x[0] + z[0], x[1] + z[1], x[2] + z[2], x[3] + z[3]])
     }

@@ -29,10 +29,10 @@ impl Terms for Minimum {
 }
 
 impl Single for Minimum {
-    const AS_THEY_ARE: bool = true;
+    const UNCHANGED: bool = true;
 
     #[inline(always)]
-    fn four(x: [f32; GROUP], z: [f32; GROUP]) -> f32 {
+    fn group_sum(x: [f32; GROUP], z: [f32; GROUP]) -> f32 {
         let term = |d: usize| if x[d] < z[d] { x[d] } else { z[d] };
         (term(0) + term(1)) + (term(2) + term(3))
     }

@@ -1,8 +1,8 @@
 //! Kernels on histograms: how alike two pictures are.
 //!
 //! Every kernel is made of a sum over dimensions ([`Terms`]): the sum itself, or the exponential of its negative, a product over
-//! dimensions. Each file holds one such sum, its terms and their slopes side by side, so that the way there and the way back
-//! can't drift apart. A new kernel is one file and one line in [`KernelKind::with_width`].
+//! dimensions. Each file holds one such sum, its terms and their slopes side by side, so that forward and backward can't
+//! drift apart.
 
 mod additive_chi2;
 mod chi2;
@@ -153,7 +153,8 @@ const COLUMNS: usize = 16;
 
 /// A sum over dimensions, `Σ_d t(x_d, z_d)`, of a symmetric t.
 ///
-/// All sums are made from the term and the slope, which should be `#[inline(always)]` and free of branches: then several dimensions are taken at once.
+/// All sums are made of the term and the slope. Both should be `#[inline(always)]` and free of branches: then several
+/// dimensions are taken at once.
 pub trait Terms: Send + Sync {
     /// t(x, z); 0/0 and 0·log 0 are 0.
     fn term(&self, x: f64, z: f64) -> f64;
@@ -161,7 +162,8 @@ pub trait Terms: Send + Sync {
     /// ∂t/∂z, one-sided where t has an edge. Where it grows beyond all bounds, it is 0 as the term is.
     fn slope(&self, x: f64, z: f64) -> f64;
 
-    /// A map ψ with `Σ_j ψ_j(x) ψ_j(z) ≈ t(x, z)`, the nearer the larger the order; exact maps know no order. None where no map is known.
+    /// Returns a map ψ with `Σ_j ψ_j(x) ψ_j(z) ≈ t(x, z)`, if one is known. The larger the order, the closer it is; exact maps
+    /// ignore the order.
     fn feature_map(&self, _order: usize) -> Option<FeatureMap> {
         None
     }
@@ -171,21 +173,21 @@ pub trait Terms: Send + Sync {
         sums::sum(self, x, z)
     }
 
-    /// The sums of n rows with m points, n×m, to the bit those of [`Terms::sum_at`].
+    /// Writes the sums of n rows with m points to `out`, n×m, bit-identical to [`Terms::sum_at`].
     fn sums(&self, rows: &[&[f32]], points: &[&[f64]], out: &mut [f64]) {
         sums::sums(self, rows, points, out);
     }
 
-    /// A power of two that all values are multiplied by before they are summed in f32, from the `largest` of them; the terms must be homogeneous of
-    /// degree 1 where it is not 1.
+    /// Returns the power of two by which all values are multiplied before they are summed in f32, from the `largest` of them.
+    /// If it is not 1, the terms must be homogeneous of degree 1.
     fn scale(&self, _largest: &dyn Fn() -> f32) -> f32 {
         1.0
     }
 
-    /// Writes the sums of a strip's n rows with its points, a lane each, to `sums` (n).
+    /// Writes the sums of a strip's n rows with its points to `sums` (n), one lane per point.
     ///
-    /// To the bit those of [`Terms::sum_at`], unless a kernel whose terms bear it sums in f32 as `pairs.rs` does: this is for many pairs at once, where
-    /// no account has to balance.
+    /// Bit-identical to [`Terms::sum_at`], except for kernels that tolerate f32 sums (`pairs.rs`): this is for many pairs at
+    /// once, where no ledger has to balance.
     fn strip(&self, _scale: f32, Strip { rows, points, .. }: Strip<'_>, sums: &mut [Lanes]) {
         for (number, points) in points.chunks(COLUMNS).enumerate() {
             let points: Vec<Vec<f64>> = points.iter().map(|x| x.iter().copied().map(f64::from).collect()).collect();

@@ -1,11 +1,11 @@
-//! The sums of many pairs of rows, in f32: what a Gram matrix is made of, and the scores of many pictures.
+//! The sums of many pairs of rows, in f32: for Gram matrices, and for the scores of many pictures.
 //!
 //! Both shapes are made of strips: all rows of a lot with the [`WIDTH`] points of a panel, in which equal dimensions lie side by side. A tile of
 //! [`HEIGHT`]×[`WIDTH`] pairs stays in registers while rows and panel are read from front to back, which caches foresee. Each lane is one pair, whose
 //! terms are added in an order that depends on nothing but the dimension: any width of register, and any company, gives the same bits.
 //!
-//! **Error.** [`GROUP`] terms, [`RUN`] groups and [`STRETCH`]/[`RUN`] runs are summed in f32, the rest in f64: with u = 2⁻²⁴ a sum is wrong by at most
-//! `(2 + 8 + 8)u Σ_d |t| ≈ 1.1·10⁻⁶ Σ_d |t|`, a rounding to f32 at the end included, and by what [`Single::four`] adds.
+//! **Error.** [`GROUP`] terms, [`GROUPS_PER_RUN`] groups and [`GROUPS_PER_STRETCH`]/[`GROUPS_PER_RUN`] runs are summed in f32, the rest in f64: with u = 2⁻²⁴ a sum is wrong by at most
+//! `(2 + 8 + 8)u Σ_d |t| ≈ 1.1·10⁻⁶ Σ_d |t|`, a rounding to f32 at the end included, and by what [`Single::group_sum`] adds.
 
 use std::ops::Range;
 
@@ -21,26 +21,26 @@ use crate::numeric::simd::avx512;
 const HEIGHT: usize = 4;
 /// Points of a panel: two registers of 16 lanes.
 pub(in crate::bow) const WIDTH: usize = 32;
-/// Where no more points than this are wanted, half a tile does.
-const HALF: usize = WIDTH / 2;
-/// Dimensions whose terms are added before they reach the sum.
+/// If no more points than this are wanted, half a tile is computed.
+const HALF_WIDTH: usize = WIDTH / 2;
+/// Dimensions whose terms are added to each other before they are added to the sum.
 pub(super) const GROUP: usize = 4;
-/// Groups summed before they reach the stretch's sum.
-const RUN: usize = 8;
+/// Groups that are summed before they are added to the stretch's sum.
+const GROUPS_PER_RUN: usize = 8;
 /// Groups summed in f32: 256 dimensions.
-const STRETCH: usize = 8 * RUN;
+const GROUPS_PER_STRETCH: usize = 8 * GROUPS_PER_RUN;
 /// Dimensions of a panel: its 256 KiB stay in the second cache.
-const LENGTH: usize = 8 * STRETCH * GROUP;
-/// Points laid out at a time.
-const SIDE: usize = 8;
-/// Rows of a rectangle that one thread takes: enough that laying out the panel hardly counts.
-const BAND: usize = 512;
+const DIMENSIONS_PER_PANEL: usize = 8 * GROUPS_PER_STRETCH * GROUP;
+/// Points that are written to a panel at a time.
+const POINTS_AT_ONCE: usize = 8;
+/// Rows of a rectangle that one thread takes: enough that writing the panel hardly costs.
+const ROWS_PER_THREAD: usize = 512;
 
 /// The sums of one row with a panel's points.
 pub(super) type Lanes = [f64; WIDTH];
 
 /// A stretch of a tile's rows.
-type Prepared = [[[f32; GROUP]; STRETCH]; HEIGHT];
+type Prepared = [[[f32; GROUP]; GROUPS_PER_STRETCH]; HEIGHT];
 
 /// Rows, and the points of a panel that each is paired with.
 #[derive(Clone, Copy)]
@@ -49,12 +49,13 @@ pub struct Strip<'a> {
     pub(super) rows: &'a [&'a [f32]],
     /// At most [`WIDTH`].
     pub(super) points: &'a [&'a [f32]],
-    /// Whether the points are the first rows themselves, of which row i is then paired with no points but those up to i; what else is found may be wrong.
+    /// Whether the points are the first rows themselves: then row i is paired with the points up to i only, and the other
+    /// sums are undefined.
     pub(super) triangle: bool,
 }
 
 impl Strip<'_> {
-    /// With how many points the rows before `row` are paired.
+    /// Number of points that the rows before `row` are paired with.
     fn partners(&self, row: usize) -> usize {
         if self.triangle { row.min(self.points.len()) } else { self.points.len() }
     }
@@ -62,20 +63,21 @@ impl Strip<'_> {
 
 /// A sum over dimensions in f32.
 pub(super) trait Single {
-    /// Whether nothing is scaled nor prepared: then rows need not be copied.
-    const AS_THEY_ARE: bool = false;
+    /// Whether values are neither scaled nor prepared: then rows need not be copied.
+    const UNCHANGED: bool = false;
 
-    /// What a (scaled) value is replaced by once, before it meets all others. Missing dimensions are prepared zeros, whose terms must be 0 but for rounding.
+    /// Replaces a (scaled) value, once for all its pairs. Missing dimensions are prepared zeros, whose terms must be 0 up to
+    /// rounding.
     #[inline(always)]
     fn prepare(value: f32) -> f32 {
         value
     }
 
-    /// The sum of four dimensions' terms.
-    fn four(x: [f32; GROUP], z: [f32; GROUP]) -> f32;
+    /// Sums the terms of four dimensions.
+    fn group_sum(x: [f32; GROUP], z: [f32; GROUP]) -> f32;
 }
 
-/// The largest of non-negative values, 0 of none.
+/// Returns the largest of non-negative values, or 0 if there is none.
 #[apply(avx512!)]
 pub(in crate::bow) fn largest(values: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 64];
@@ -88,7 +90,7 @@ pub(in crate::bow) fn largest(values: &[f32]) -> f32 {
     rest.iter().chain(&lanes).fold(0.0, |largest, &value| largest.max(value))
 }
 
-/// The sums of all pairs of `rows` (n×D), rounded to f32, n×n; symmetric to the bit.
+/// Sums all pairs of `rows` (n×D), n×n, rounded to f32 and symmetric to the bit.
 pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Array2<f32> {
     let n = rows.nrows();
     let rows = rows.as_standard_layout();
@@ -98,14 +100,14 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
     });
     let rows: Vec<&[f32]> = rows.rows().into_iter().map(|row| row.to_slice().expect("standard layout")).collect();
     let mut matrix = vec![0.0f32; n * n];
-    // What no strip has taken yet of each row: a strip takes the rows of its points, and below them its points' columns.
+    // The part of each row that no strip has taken yet. A strip takes the rows of its points, and their columns below.
     let mut left: Vec<&mut [f32]> = matrix.chunks_exact_mut(n.max(1)).collect();
     let strips = (0..n).step_by(WIDTH).map(|first| {
         let right: Vec<&mut [f32]> = left.drain(..WIDTH.min(n - first)).collect();
         let down: Vec<&mut [f32]> = left.iter_mut().filter_map(|row| row.split_off_mut(..WIDTH)).collect();
         (first, right, down)
     });
-    // One after the other, the longest first: threads finish together.
+    // The longest strips come first, so that threads finish together.
     strips.par_bridge().for_each_init(Vec::new, |sums: &mut Vec<Lanes>, (first, mut right, mut down)| {
         let rows = &rows[first..];
         let points = &rows[..right.len()];
@@ -117,7 +119,7 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
                 to.iter_mut().zip(sums).for_each(|(to, sums)| *to = sums[lane] as f32);
             }
         }
-        // On the diagonal two sums are of one pair: the upper ones give way.
+        // Diagonal blocks hold each pair twice; keep the lower one.
         for (lane, right) in right.iter_mut().enumerate() {
             right[..lane].iter_mut().zip(&sums[lane]).for_each(|(to, &sum)| *to = sum as f32);
         }
@@ -128,9 +130,9 @@ pub(in crate::bow) fn pairs(terms: &dyn Terms, rows: ArrayView2<'_, f32>) -> Arr
     numeric::matrix((n, n), matrix)
 }
 
-/// `out_ji = Σ_d t(rows_i,d , points_j,d)` of n rows and m points (m×n); the largest value of the rows is asked for where it matters.
+/// Writes `Σ_d t(rows_i,d , points_j,d)` of n rows and m points to `out_ji` (m×n).
 ///
-/// A point's sums are the same whichever points come with it.
+/// `largest_of_rows` is called by kernels that scale their values. A point's sums do not depend on the other points.
 pub(in crate::bow) fn rectangle(
     terms: &dyn Terms,
     rows: &[&[f32]],
@@ -149,9 +151,9 @@ pub(in crate::bow) fn rectangle(
     for panel in alike.flat_map(|places| places.chunks_mut(WIDTH)) {
         let (scale, points) = (panel[0].0, panel.iter().map(|(_, point, _)| *point).collect::<Vec<_>>());
         let mut sums = vec![[0.0; WIDTH]; rows.len()];
-        let bands = rows.par_chunks(BAND).zip(sums.par_chunks_mut(BAND));
+        let parts = rows.par_chunks(ROWS_PER_THREAD).zip(sums.par_chunks_mut(ROWS_PER_THREAD));
         let strip = |rows| Strip { rows, points: &points, triangle: false };
-        bands.for_each(|(rows, sums)| terms.strip(scale, strip(rows), sums));
+        parts.for_each(|(rows, sums)| terms.strip(scale, strip(rows), sums));
         for (number, sums) in sums.chunks(WIDTH).enumerate() {
             for (lane, (_, _, out)) in panel.iter_mut().enumerate() {
                 let out = &mut out[number * WIDTH..];
@@ -164,10 +166,10 @@ pub(in crate::bow) fn rectangle(
 /// [`Terms::strip`] in f32.
 pub(super) fn strip<T: Single>(scale: f32, strip: Strip<'_>, sums: &mut [Lanes]) {
     let dimensions = strip.points.first().map_or(0, |point| point.len());
-    let mut panel = vec![[[T::prepare(0.0); WIDTH]; GROUP]; dimensions.min(LENGTH).div_ceil(GROUP)];
-    // At least once: the sums of no dimension are 0.
-    for first in (0..dimensions.max(1)).step_by(LENGTH) {
-        let last = (first + LENGTH).min(dimensions);
+    let mut panel = vec![[[T::prepare(0.0); WIDTH]; GROUP]; dimensions.min(DIMENSIONS_PER_PANEL).div_ceil(GROUP)];
+    // At least one round, so that sums over no dimension are 0.
+    for first in (0..dimensions.max(1)).step_by(DIMENSIONS_PER_PANEL) {
+        let last = (first + DIMENSIONS_PER_PANEL).min(dimensions);
         lay_out::<T>(scale, strip.points, first..last, panel.as_flattened_mut());
         add_panel::<T>(scale, strip, first..last, &panel, sums);
     }
@@ -180,11 +182,11 @@ pub(super) fn strip<T: Single>(scale: f32, strip: Strip<'_>, sums: &mut [Lanes])
 /// Writes the points' `dimensions` side by side, and prepared zeros behind them.
 #[apply(avx512!)]
 fn lay_out<T: Single>(scale: f32, points: &[&[f32]], dimensions: Range<usize>, panel: &mut [[f32; WIDTH]]) {
-    for (number, points) in points.chunks(SIDE).enumerate() {
-        // Where points are missing, the last stands for them.
+    for (number, points) in points.chunks(POINTS_AT_ONCE).enumerate() {
+        // Pad with the last point.
         let [a, b, c, d, e, f, g, h] = std::array::from_fn(|i| &points[i.min(points.len() - 1)][dimensions.clone()]);
-        let (four, more) = (a.iter().zip(b).zip(c).zip(d), e.iter().zip(f).zip(g).zip(h));
-        for (to, ((((a, b), c), d), (((e, f), g), h))) in panel.iter_mut().zip(four.zip(more)) {
+        let (half, other_half) = (a.iter().zip(b).zip(c).zip(d), e.iter().zip(f).zip(g).zip(h));
+        for (to, ((((a, b), c), d), (((e, f), g), h))) in panel.iter_mut().zip(half.zip(other_half)) {
             to.as_chunks_mut().0[number] = [a, b, c, d, e, f, g, h].map(|value| T::prepare(value * scale));
         }
     }
@@ -200,23 +202,23 @@ fn add_panel<T: Single>(
     panel: &[[[f32; WIDTH]; GROUP]],
     sums: &mut [Lanes],
 ) {
-    let mut prepared = [[[0.0; GROUP]; STRETCH]; HEIGHT];
+    let mut prepared = [[[0.0; GROUP]; GROUPS_PER_STRETCH]; HEIGHT];
     for (number, (rows, sums)) in strip.rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)).enumerate() {
-        // Where rows are missing, the last stands for them.
+        // Pad with the last row.
         let row = |i: usize| &rows[i.min(rows.len() - 1)][dimensions.clone()];
         let rows = [row(0), row(1), row(2), row(3)];
         if dimensions.start == 0 {
             sums.fill([0.0; WIDTH]);
         }
-        if strip.partners((number + 1) * HEIGHT) <= HALF {
-            add_tile::<T, HALF>(scale, rows, panel, &mut prepared, sums);
+        if strip.partners((number + 1) * HEIGHT) <= HALF_WIDTH {
+            add_tile::<T, HALF_WIDTH>(scale, rows, panel, &mut prepared, sums);
         } else {
             add_tile::<T, WIDTH>(scale, rows, panel, &mut prepared, sums);
         }
     }
 }
 
-/// The same for the first N points and a tile's rows, which are prepared in `prepared` if they have to be.
+/// The same for the first N points and the rows of a tile; `prepared` is scratch.
 #[inline(always)]
 fn add_tile<T: Single, const N: usize>(
     scale: f32,
@@ -227,12 +229,12 @@ fn add_tile<T: Single, const N: usize>(
 ) {
     let mut tile = [[0.0f64; N]; HEIGHT];
     let dimensions = rows[0].len();
-    for (first, panel) in (0..dimensions).step_by(STRETCH * GROUP).zip(panel.chunks(STRETCH)) {
-        let last = (first + STRETCH * GROUP).min(dimensions);
+    for (first, panel) in (0..dimensions).step_by(GROUPS_PER_STRETCH * GROUP).zip(panel.chunks(GROUPS_PER_STRETCH)) {
+        let last = (first + GROUPS_PER_STRETCH * GROUP).min(dimensions);
         let panel = &panel[..(last - first).div_ceil(GROUP)];
         let row = |i: usize| &rows[i][first..last];
         let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
-        let stretch = if T::AS_THEY_ARE && (last - first).is_multiple_of(GROUP) {
+        let stretch = if T::UNCHANGED && (last - first).is_multiple_of(GROUP) {
             stretch_sums::<T, N>([a.as_chunks().0, b.as_chunks().0, c.as_chunks().0, d.as_chunks().0], panel)
         } else {
             for (prepared, row) in prepared.iter_mut().zip([a, b, c, d]) {
@@ -260,8 +262,8 @@ fn stretch_sums<T: Single, const N: usize>(
     panel: &[[[f32; WIDTH]; GROUP]],
 ) -> [[f32; N]; HEIGHT] {
     let mut sums = [[0.0f32; N]; HEIGHT];
-    let [a, b, c, d] = rows.each_ref().map(|row| row.chunks(RUN));
-    for ((((panel, a), b), c), d) in panel.chunks(RUN).zip(a).zip(b).zip(c).zip(d) {
+    let [a, b, c, d] = rows.each_ref().map(|row| row.chunks(GROUPS_PER_RUN));
+    for ((((panel, a), b), c), d) in panel.chunks(GROUPS_PER_RUN).zip(a).zip(b).zip(c).zip(d) {
         let run = run_sums::<T, N>([a, b, c, d], panel);
         for (sum, run) in sums.as_flattened_mut().iter_mut().zip(run.as_flattened()) {
             *sum += run;
@@ -270,7 +272,7 @@ fn stretch_sums<T: Single, const N: usize>(
     sums
 }
 
-/// The rows come as separate slices and not as one array: else the compiler takes the rows of one column for the lanes.
+/// The rows come as separate slices, not as one array: otherwise the compiler makes lanes of the rows of a column.
 #[inline(always)]
 fn run_sums<T: Single, const N: usize>(
     rows: [&[[f32; GROUP]]; HEIGHT],
@@ -291,17 +293,17 @@ fn run_sums<T: Single, const N: usize>(
 #[inline(always)]
 fn add_group<T: Single, const N: usize>(sums: &mut [f32; N], x: [f32; GROUP], z: &[[f32; WIDTH]; GROUP]) {
     for lane in 0..N {
-        sums[lane] += T::four(x, [z[0][lane], z[1][lane], z[2][lane], z[3][lane]]);
+        sums[lane] += T::group_sum(x, [z[0][lane], z[1][lane], z[2][lane], z[3][lane]]);
     }
 }
 
-/// What is added to every value where sums of values are divided by: 2⁻³⁰ of a scale on which the largest value is at least [`SCALED`], so that
-/// nothing is divided by 0, and products of four such sums neither vanish nor overflow.
+/// Is added to every value of kernels that divide by sums of values: 2⁻³⁰ on a scale whose largest value is at least
+/// [`SCALED`]. So nothing is divided by 0, and products of four such sums neither vanish nor overflow.
 pub(super) const LIFT: f32 = 1.0 / (1u32 << 30) as f32;
 /// 2¹⁷.
 const SCALED: f32 = (1u32 << 17) as f32;
 
-/// The power of two that brings the largest value to [2¹⁷, 2¹⁸).
+/// Returns the power of two that brings the largest value to [2¹⁷, 2¹⁸).
 pub(super) fn scale_for_quotients(largest: f32) -> f32 {
     // A number without its mantissa is the power of two below it.
     let power = f32::from_bits(largest.to_bits() & 0x7f80_0000);
@@ -309,7 +311,7 @@ pub(super) fn scale_for_quotients(largest: f32) -> f32 {
     if scale.is_normal() { scale } else { 1.0 }
 }
 
-/// `Σ n_g/s_g` over four dimensions by one division, the slowest of all operations.
+/// Returns `Σ n_g/s_g` over four dimensions with a single division, the slowest operation here.
 #[inline(always)]
 pub(super) fn quotients(n: [f32; GROUP], s: [f32; GROUP]) -> f32 {
     let (first, second) = (n[0] * s[1] + n[1] * s[0], n[2] * s[3] + n[3] * s[2]);

@@ -11,14 +11,14 @@
 use macro_rules_attribute::apply;
 use ndarray::Array2;
 
-use super::{LANES, STRETCH, Survivors};
+use super::{LANES, Survivors, WORDS_PER_STRETCH};
 use crate::numeric::byte_products::{ByteProducts, COLUMNS, Quad, ROWS};
 use crate::numeric::simd::avx512;
 
-/// Bounds that are kept at once, in values: they stay in the cache between the two looks at them.
-const ROOM: usize = 1 << 16;
+/// Number of bounds that are kept at once: they stay in the cache until they are read again.
+const BOUNDS_AT_ONCE: usize = 1 << 16;
 // A tile's bounds are a stretch.
-const _: () = assert!(COLUMNS == STRETCH);
+const _: () = assert!(COLUMNS == WORDS_PER_STRETCH);
 /// Values a feature may have: the sums of their products stay below 2³¹.
 const LARGEST_WIDTH: usize = 1 << 16;
 
@@ -56,9 +56,9 @@ struct Tile {
 struct Row {
     /// s.
     scale: f32,
-    /// ‖δ‖, at least.
+    /// ‖δ‖, or a little more.
     error: f32,
-    /// ‖l − μ‖ and ‖s q‖, at least.
+    /// Upper bound of ‖l − μ‖ and ‖s q‖.
     norm: f32,
 }
 
@@ -110,12 +110,12 @@ impl Bytes {
     /// Calls `found(row, words)` for every row of `descriptors` (row by row, P values each) with the words that may be among its `k` nearest.
     pub(super) fn filter(&self, descriptors: &[f32], width: usize, k: usize, found: &mut dyn FnMut(usize, &[u32])) {
         let tiles = self.constants.len();
-        let groups = (ROOM / (tiles * COLUMNS * ROWS)).clamp(1, 8);
+        let groups = (BOUNDS_AT_ONCE / (tiles * COLUMNS * ROWS)).clamp(1, 8);
         let mut lower = vec![[[0.0f32; COLUMNS]; ROWS]; groups * tiles];
-        let mut doubts = vec![[0.0f32; COLUMNS]; tiles];
+        let mut error_bounds = vec![[0.0f32; COLUMNS]; tiles];
         let mut starts = vec![[0.0f32; COLUMNS]; tiles];
         let mut bytes = vec![[0u32; ROWS]; groups * self.quads];
-        let mut least = vec![[[0.0f32; LANES]; ROWS]; groups];
+        let mut min_upper = vec![[[0.0f32; LANES]; ROWS]; groups];
         let mut rows = vec![Row::default(); groups * ROWS];
         let mut padded = vec![0.0f32; self.centre.len()];
         let mut survivors = Survivors::default();
@@ -129,11 +129,11 @@ impl Bytes {
                 error = error.max(rows[index].error);
                 norm = norm.max(rows[index].norm);
             }
-            for ((tile, starts), doubts) in self.constants.iter().zip(&mut starts).zip(&mut doubts) {
-                doubt(tile, error, norm, starts, doubts);
+            for ((tile, starts), error_bounds) in self.constants.iter().zip(&mut starts).zip(&mut error_bounds) {
+                bound_errors(tile, error, norm, starts, error_bounds);
             }
             let present = descriptors.len() / width;
-            least.fill([[f32::INFINITY; LANES]; ROWS]);
+            min_upper.fill([[f32::INFINITY; LANES]; ROWS]);
             let mut sums = [[0; COLUMNS]; ROWS];
             for (index, tile) in self.constants.iter().enumerate() {
                 let words = &self.words[index * self.quads..][..self.quads];
@@ -142,16 +142,20 @@ impl Bytes {
                     self.products.multiply(bytes, words, &tile.shift, &mut sums);
                     let lower = &mut lower[group * tiles + index];
                     let factors = std::array::from_fn(|row| 2.0 * rows[group * ROWS + row].scale);
-                    let words = TileBounds { scales: &tile.scale, starts: &starts[index], doubts: &doubts[index] };
-                    bound(&sums, &factors, words, lower, &mut least[group]);
+                    let words =
+                        TileBounds { scales: &tile.scale, starts: &starts[index], error_bounds: &error_bounds[index] };
+                    bound(&sums, &factors, words, lower, &mut min_upper[group]);
                 }
             }
             for (row, rounded) in rows[..present].iter().enumerate() {
                 let (group, place) = (row / ROWS, row % ROWS);
                 let slack = self.slack(width, rounded.norm);
                 let lower = lower[group * tiles..][..tiles].iter().map(|tile| tile[place].as_slice());
-                let doubts = doubts.as_flattened();
-                found(number * groups * ROWS + row, survivors.of(lower, doubts, &mut least[group][place], k, slack));
+                let error_bounds = error_bounds.as_flattened();
+                found(
+                    number * groups * ROWS + row,
+                    survivors.select(lower, error_bounds, &mut min_upper[group][place], k, slack),
+                );
             }
         }
     }
@@ -169,12 +173,12 @@ impl Bytes {
 
 /// The bound for features with ‖δ‖ ≤ `error` and ‖s q‖ ≤ `norm`: ‖v − μ‖² less the bound, and twice the bound.
 #[apply(avx512!)]
-fn doubt(tile: &Tile, error: f32, norm: f32, starts: &mut [f32; COLUMNS], doubts: &mut [f32; COLUMNS]) {
+fn bound_errors(tile: &Tile, error: f32, norm: f32, starts: &mut [f32; COLUMNS], error_bounds: &mut [f32; COLUMNS]) {
     for column in 0..COLUMNS {
         // A little more than the bound, for the rounding of its own factors.
-        let doubt = 2.001 * (error * tile.norm[column] + norm * tile.error[column]);
-        starts[column] = tile.square[column] - doubt;
-        doubts[column] = 2.0 * doubt;
+        let bound = 2.001 * (error * tile.norm[column] + norm * tile.error[column]);
+        starts[column] = tile.square[column] - bound;
+        error_bounds[column] = 2.0 * bound;
     }
 }
 
@@ -223,31 +227,31 @@ struct TileBounds<'a> {
     /// t.
     scales: &'a [f32; COLUMNS],
     starts: &'a [f32; COLUMNS],
-    doubts: &'a [f32; COLUMNS],
+    error_bounds: &'a [f32; COLUMNS],
 }
 
-/// Lower bounds `starts − factor · t · sums` of a group of rows and a tile; the least upper bounds of each lane in `least`.
+/// Lower bounds `starts − factor · t · sums` of a group of rows and a tile; the smallest upper bound of each lane goes to `min_upper`.
 #[apply(avx512!)]
 fn bound(
     sums: &[[i32; COLUMNS]; ROWS],
     factors: &[f32; ROWS],
-    TileBounds { scales, starts, doubts }: TileBounds<'_>,
+    TileBounds { scales, starts, error_bounds }: TileBounds<'_>,
     lower: &mut [[f32; COLUMNS]; ROWS],
-    least: &mut [[f32; LANES]; ROWS],
+    min_upper: &mut [[f32; LANES]; ROWS],
 ) {
     for row in 0..ROWS {
         let (sums, lower) = (&sums[row], &mut lower[row]);
         // A copy, so that it stays in a register.
-        let mut smallest = least[row];
+        let mut smallest = min_upper[row];
         for part in 0..COLUMNS / LANES {
             for (lane, smallest) in smallest.iter_mut().enumerate() {
                 let column = part * LANES + lane;
                 let bound = starts[column] - sums[column] as f32 * factors[row] * scales[column];
                 lower[column] = bound;
-                let upper = bound + doubts[column];
+                let upper = bound + error_bounds[column];
                 *smallest = if upper < *smallest { upper } else { *smallest };
             }
         }
-        least[row] = smallest;
+        min_upper[row] = smallest;
     }
 }

@@ -18,7 +18,7 @@ use products::Products;
 /// Words bounded side by side.
 const LANES: usize = 16;
 /// Words passed over at once.
-const STRETCH: usize = 4 * LANES;
+const WORDS_PER_STRETCH: usize = 4 * LANES;
 
 /// Words prepared for the search.
 #[derive(Debug, Clone)]
@@ -92,38 +92,39 @@ struct Survivors {
 }
 
 impl Survivors {
-    /// The words whose lower bound is not above the `k`-th smallest upper bound `lower + doubts`, and `slack`, in ascending order.
+    /// The words whose lower bound is not above the `k`-th smallest upper bound `lower + error_bounds`, and `slack`, in ascending order.
     ///
-    /// `lower` comes in stretches of [`STRETCH`], the last may be shorter; `least` are the least upper bounds of the words d ≡ lane mod 16.
-    fn of<'a>(
+    /// `lower` comes in stretches of [`WORDS_PER_STRETCH`], the last may be shorter; `min_upper` holds the smallest upper bounds of the words d ≡ lane mod 16.
+    fn select<'a>(
         &mut self,
         lower: impl Iterator<Item = &'a [f32]> + Clone,
-        doubts: &[f32],
-        least: &mut [f32; LANES],
+        error_bounds: &[f32],
+        min_upper: &mut [f32; LANES],
         k: usize,
         slack: f32,
     ) -> &[u32] {
         let limit = if k == 1 {
-            least.iter().copied().fold(f32::INFINITY, f32::min)
+            min_upper.iter().copied().fold(f32::INFINITY, f32::min)
         } else if k <= LANES {
             // k different words lie below the k-th smallest minimum: few more words than k below the k-th of all.
-            least.sort_unstable_by(f32::total_cmp);
-            least[k - 1]
+            min_upper.sort_unstable_by(f32::total_cmp);
+            min_upper[k - 1]
         } else {
             self.upper.clear();
-            self.upper.extend(lower.clone().flatten().zip(doubts).map(|(lower, doubt)| lower + doubt));
+            self.upper
+                .extend(lower.clone().flatten().zip(error_bounds).map(|(lower, error_bound)| lower + error_bound));
             kth_smallest(&mut self.upper, k)
         };
         self.found.clear();
         for (index, stretch) in lower.enumerate() {
             // Few are below: whole stretches are passed over by one comparison.
             if any_below(stretch, limit + slack) {
-                collect_below(stretch, limit + slack, index * STRETCH, &mut self.found);
+                collect_below(stretch, limit + slack, index * WORDS_PER_STRETCH, &mut self.found);
             }
         }
         let limit = if (2..=LANES).contains(&k) && self.found.len() > k {
             self.upper.clear();
-            self.upper.extend(self.found.iter().map(|&(word, lower)| lower + doubts[word as usize]));
+            self.upper.extend(self.found.iter().map(|&(word, lower)| lower + error_bounds[word as usize]));
             kth_smallest(&mut self.upper, k)
         } else {
             limit

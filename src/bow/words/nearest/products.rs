@@ -6,7 +6,7 @@ use macro_rules_attribute::apply;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 
-use super::{LANES, STRETCH, Survivors};
+use super::{LANES, Survivors, WORDS_PER_STRETCH};
 use crate::numeric::lanes::dot;
 use crate::numeric::simd::avx2;
 
@@ -21,7 +21,7 @@ pub(super) struct Products {
     squared_norms: Vec<f32>,
     largest_norm: f64,
     /// Nothing: the bounds of a product are the same for all words.
-    doubts: Vec<f32>,
+    error_bounds: Vec<f32>,
 }
 
 impl Products {
@@ -33,7 +33,7 @@ impl Products {
             transposed: words.t().as_standard_layout().into_owned(),
             squared_norms: squared.iter().map(|&norm| norm as f32).collect(),
             largest_norm: squared.iter().copied().fold(0.0, f64::max).sqrt(),
-            doubts: vec![0.0; squared.len()],
+            error_bounds: vec![0.0; squared.len()],
         }
     }
 
@@ -50,10 +50,10 @@ impl Products {
                 ArrayViewMut2::from_shape((end - start, count), product).expect("one product a row and word");
             general_mat_mul(-2.0, &block, &self.transposed, 0.0, &mut target);
             for ((row, scores), descriptor) in product.chunks_exact_mut(count).enumerate().zip(block.rows()) {
-                let mut least = add_and_find_least(scores, &self.squared_norms);
+                let mut min_upper = add_and_find_min(scores, &self.squared_norms);
                 let slack = self.slack(descriptor.as_slice().expect("rows of a standard layout"));
-                let stretches = scores.chunks(STRETCH);
-                found(start + row, survivors.of(stretches, &self.doubts, &mut least, k, slack));
+                let stretches = scores.chunks(WORDS_PER_STRETCH);
+                found(start + row, survivors.select(stretches, &self.error_bounds, &mut min_upper, k, slack));
             }
         }
     }
@@ -73,9 +73,9 @@ impl Products {
     }
 }
 
-/// Adds `norms` to `scores`; the least of each lane.
+/// Adds `norms` to `scores`; returns the smallest sum of each lane.
 #[apply(avx2!)]
-fn add_and_find_least(scores: &mut [f32], norms: &[f32]) -> [f32; LANES] {
+fn add_and_find_min(scores: &mut [f32], norms: &[f32]) -> [f32; LANES] {
     let mut lanes = [f32::INFINITY; LANES];
     let (chunks, rest) = scores.as_chunks_mut::<LANES>();
     let (norm_chunks, norm_rest) = norms.as_chunks::<LANES>();

@@ -66,7 +66,7 @@ pub trait Pooling: Send + Sync {
         }
     }
 
-    /// `Σ_d r_d s_d` of neighbouring dimensions, in eight lanes where there are so many.
+    /// Returns `Σ_d r_d s_d` of neighbouring dimensions; whole eights are summed in eight lanes.
     fn share_out(&self, weights: &[f64], mass: &[f64], per_share: &[f64]) -> f64 {
         let (weights, weights_rest) = weights.as_chunks::<8>();
         let (mass, mass_rest) = mass.as_chunks::<8>();
@@ -83,26 +83,26 @@ pub trait Pooling: Send + Sync {
     }
 }
 
-/// A sum of shares this small beside that of their magnitudes is none: the dimension belongs to Z.
+/// If the sum of shares is at most this part of the sum of their magnitudes, it counts as 0: the dimension belongs to Z.
 const EMPTY: f64 = 1e-9;
 
-/// What pooling saw: kept for the way back.
+/// What pooling keeps for the way back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pooled {
-    /// Dimensions of a cell.
+    /// Dimensions per cell.
     pub stride: usize,
-    /// What was gathered a dimension, cell-major: `cell·stride + dimension of the cell`.
+    /// What was gathered per dimension, cell-major: `cell·stride + dimension of the cell`.
     pub mass: Vec<f64>,
-    /// Features a cell.
+    /// Features per cell.
     pub counts: Vec<usize>,
 }
 
-/// What the way back gives.
+/// The result of the way back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shared {
-    /// R2, one a feature.
+    /// R2, one per feature.
     pub relevance: Vec<f64>,
-    /// How much of it came by way of Z: uniform, and no evidence.
+    /// How much of it came from dimensions that no feature fills (the set Z); it is spread evenly, so it is not evidence.
     pub through_empty: f64,
 }
 
@@ -118,7 +118,7 @@ pub fn pool(
     let (mut inside, mut scratch) = (Vec::new(), Vec::new());
     for (index, centre) in features {
         inside.clear();
-        inside.extend(cells.of(centre));
+        inside.extend(cells.containing(centre));
         inside.iter().for_each(|&cell: &usize| pooled.counts[cell] += 1);
         assignment.visit_blocks(index, &mut scratch, |first, weights| {
             for &cell in &inside {
@@ -151,7 +151,7 @@ impl Pooled {
         for (index, centre) in features.clone() {
             shares.features += 1;
             inside.clear();
-            inside.extend(cells.of(centre));
+            inside.extend(cells.containing(centre));
             assignment.visit_blocks(index, &mut scratch, |first, weights| {
                 for &cell in &inside {
                     let block = self.block(cell, first, weights.len());
@@ -168,7 +168,7 @@ impl Pooled {
         let relevance = features
             .map(|(index, centre)| {
                 inside.clear();
-                inside.extend(cells.of(centre));
+                inside.extend(cells.containing(centre));
                 let mut sum = rates.uniform + inside.iter().map(|&cell| rates.per_feature[cell]).sum::<f64>();
                 assignment.visit_blocks(index, &mut scratch, |first, weights| {
                     for &cell in &inside {
@@ -257,7 +257,7 @@ mod tests {
         let n = centres.len();
         let (mut values, mut r2) = (Vec::new(), vec![0.0; n]);
         for cell in 0..cells.len() {
-            let members: Vec<usize> = (0..n).filter(|&l| cells.of(centres[l]).any(|c| c == cell)).collect();
+            let members: Vec<usize> = (0..n).filter(|&l| cells.containing(centres[l]).any(|c| c == cell)).collect();
             for word in 0..words {
                 let m = |l: usize| {
                     let mut sum = 0.0;
