@@ -50,8 +50,6 @@
 //!
 //! # The rooms
 //!
-//! Imports run downward only; a test reads them.
-//!
 //! | room | what it holds |
 //! | --- | --- |
 //! | `cli`, `figures` | the program, and the paper's figures from the data at hand |

@@ -234,7 +234,7 @@ fn tiles_are_explained_drawn_and_accounted_for() {
     assert!(folder.path().join("000002.circle.x20y40.trace.safetensors").is_file());
     let printed = succeed(&[&base[..], &["--tiles", "200/50", "--no-heatmap"]].concat());
     assert!(printed.contains("1 window, the whole picture"), "{printed}");
-    for (tiles, part) in [("12/6", "explain.tiles"), ("40", "SIDE/OFFSET"), ("20/40", "SIDE/OFFSET")] {
+    for (tiles, part) in [("12/6", "\"--tiles\" must be at least"), ("40", "SIDE/OFFSET"), ("20/40", "SIDE/OFFSET")] {
         let errors = fail(2, &[&base[..], &["--tiles", tiles]].concat());
         assert!(errors.contains(part) && errors.contains(tiles), "{errors}");
     }
@@ -311,7 +311,7 @@ fn a_bad_picture_costs_only_itself() {
     let errors = fail(2, &["explain", pictures[0], "--model", text(model()), "--category", "top", "--out", text(&out)]);
     assert!(errors.starts_with("error: picture") && errors.contains("bad.png"), "{errors}");
     let errors = fail(2, &["explain", pictures[1], "--model", text(model()), "--category", "top", "--out", text(&out)]);
-    assert!(errors.contains("no local features: 9×9"), "{errors}");
+    assert!(errors.contains("9×9 pixels are too few"), "{errors}");
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn pictures_that_would_share_files_are_refused() {
     std::fs::copy(picture(1), &copy).unwrap();
     let one = picture(1);
     let errors = fail(2, &["explain", text(&one), text(&copy), "--model", text(model()), "--category", "top"]);
-    assert!(errors.contains("same files") && errors.contains("hint:"), "{errors}");
+    assert!(errors.contains("would both be written as \"000001\"") && errors.contains("hint:"), "{errors}");
 }
 
 #[cfg(target_os = "linux")]

@@ -77,7 +77,7 @@ fn what_can_not_be_drawn_is_said_before_any_work() {
     let missing = errors(2, &["--data", data, "--only", "fig3,fig10"]);
     assert!(missing.contains("\"fig10\" shows category 4 of those chosen, and there are 2"), "{missing}");
     let unknown = errors(2, &["--data", data, "--categories", "poligon"]);
-    assert!(unknown.contains("--category polygon"), "{unknown}");
+    assert!(unknown.contains("--categories polygon"), "{unknown}");
     let none = fail(2, &["figures", "bow", "--out", text(&out), "--words", "0", "--only", "fig6"]);
     assert!(none.contains("vocabulary.words"), "{none}");
     // Folders without a split to test on.
