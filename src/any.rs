@@ -28,6 +28,13 @@ pub struct OpenError {
     pub source: OpenFailure,
 }
 
+impl OpenError {
+    /// Whether the run failed, as opposed to what it was given: never, since a model file is input.
+    pub fn is_failure(&self) -> bool {
+        false
+    }
+}
+
 /// Why a model file can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

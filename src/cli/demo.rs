@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         drawing.write(out, &Base::new("mosaic", name, None), &mosaic, &explanation)?;
         let map = explanation.relevance.view();
         let noise = Array2::from_shape_fn(map.dim(), |_| random.random::<f64>() - 0.5);
-        let in_strip = |x: u32, y: u32| (strip.x0..strip.x1).contains(&x) && (strip.y0..strip.y1).contains(&y);
+        let in_strip = |x, y| strip.has_pixel(x, y);
         findings.push(Finding {
             category: name.clone(),
             average_precision: precisions[category].map(|ap| ap.voc2010),

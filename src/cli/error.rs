@@ -112,15 +112,79 @@ impl Error {
         }
     }
 
-    /// 2 for bad usage or input, 1 for a failed run.
+    /// The exit code: 1 for a failed run, 2 for bad usage or input.
     pub fn exit_code(&self) -> u8 {
+        if self.is_failure() { 1 } else { 2 }
+    }
+
+    /// Whether the run failed, as opposed to what it was given.
+    fn is_failure(&self) -> bool {
         match self {
-            Error::Write(_)
-            | Error::Stdout(_)
-            | Error::Explain { source: ModelError::NotConserved(_), .. }
-            | Error::Export(ExportError::Write(_) | ExportError::Files(_) | ExportError::Busy { .. })
-            | Error::Files(_) => 1,
-            _ => 2,
+            Error::Usage { .. } | Error::UnknownCategory { .. } => false,
+            Error::Model(error) => error.is_failure(),
+            Error::Explain { source, .. } => source.is_failure(),
+            Error::Config(error) => error.is_failure(),
+            Error::Dataset(error) => error.is_failure(),
+            Error::Train(error) => error.is_failure(),
+            Error::Picture(error) => error.is_failure(),
+            Error::Export(error) => error.is_failure(),
+            Error::Files(error) => error.is_failure(),
+            Error::Write(error) => error.is_failure(),
+            Error::Shapes(error) => error.is_failure(),
+            Error::Stdout(_) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+
+    fn full() -> io::Error {
+        io::ErrorKind::StorageFull.into()
+    }
+
+    fn unwritten() -> WriteError {
+        WriteError::io("out".as_ref())(full())
+    }
+
+    /// Every variant, with the exit code that a user's script relies on.
+    #[test]
+    fn a_full_disk_is_a_failed_run_and_bad_input_is_not() {
+        let path = Path::new("a").to_path_buf();
+        let unconserved = crate::ledger::Ledger::open(1.0).close(0.0).unwrap_err();
+        let store = TrainError::Store { folder: path.clone(), bytes: 1, source: full() };
+        let fold = TrainError::Fold { fold: 1, folds: 2, source: Box::new(store) };
+        let unknown = UnknownCategory { found: "cta".into(), known: vec!["cat".into()] };
+        let missing = crate::any::AnyModel::open("missing.bowsight").err().expect("there is no such file");
+        let cases = [
+            (Error::usage("no"), 2),
+            (Error::UnknownCategory { flag: "--category", source: unknown }, 2),
+            (missing.into(), 2),
+            (Error::Explain { path: path.clone(), source: ModelError::Unsupported { what: "a", because: "b" } }, 2),
+            (Error::Explain { path: path.clone(), source: unconserved.into() }, 1),
+            (ReadError::Assignment { found: "a".into() }.into(), 2),
+            (DatasetError::NoLayout { path: path.clone() }.into(), 2),
+            (TrainError::NoVariance { channel: 0 }.into(), 2),
+            (TrainError::Store { folder: path.clone(), bytes: 1, source: full() }.into(), 1),
+            (fold.into(), 1),
+            (PictureError::UnknownFormat { path: path.clone(), found: "text".into() }.into(), 2),
+            (ExportError::SetScaleOfShard.into(), 2),
+            (ExportError::Busy { folder: path.clone() }.into(), 1),
+            (ExportError::from(unwritten()).into(), 1),
+            (ExportError::from(FilesError::from(unwritten())).into(), 1),
+            (FilesError::from(unwritten()).into(), 1),
+            (unwritten().into(), 1),
+            (WriteError::Busy { path: path.clone() }.into(), 1),
+            (ShapesError::NotEmpty { path }.into(), 2),
+            (ShapesError::from(unwritten()).into(), 1),
+            (Error::Stdout(full()), 1),
+        ];
+        for (error, code) in cases {
+            assert_eq!(error.exit_code(), code, "{error:?}");
         }
     }
 }

@@ -158,6 +158,11 @@ fn list_of(names: &[String]) -> String {
 }
 
 impl DatasetError {
+    /// Whether the run failed, as opposed to what it was given: never, since a data set is input.
+    pub fn is_failure(&self) -> bool {
+        false
+    }
+
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

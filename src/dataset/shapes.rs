@@ -100,6 +100,14 @@ pub enum ShapesError {
 }
 
 impl ShapesError {
+    /// Whether the run failed, as opposed to what it was given.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            ShapesError::Write(error) => error.is_failure(),
+            ShapesError::Option { .. } | ShapesError::NotEmpty { .. } => false,
+        }
+    }
+
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -69,6 +69,16 @@ pub enum FilesError {
     Heatmap(#[from] HeatmapError),
 }
 
+impl FilesError {
+    /// Whether the run failed, as opposed to what it was given.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            FilesError::Write(error) => error.is_failure(),
+            FilesError::Heatmap(_) => true,
+        }
+    }
+}
+
 /// Files by kind, relative to the output folder.
 pub type Files = BTreeMap<String, String>;
 

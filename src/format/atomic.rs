@@ -28,6 +28,13 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Whether the run failed, as opposed to what it was given.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            WriteError::Io { .. } | WriteError::Busy { .. } => true,
+        }
+    }
+
     /// Binds a path to an error of the operating system.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();

@@ -55,6 +55,17 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// Whether the run failed, as opposed to what it was given.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            ModelError::NotConserved(_) => true,
+            ModelError::UnknownCategory { .. }
+            | ModelError::TooSmall { .. }
+            | ModelError::Unsupported { .. }
+            | ModelError::NotExplained { .. } => false,
+        }
+    }
+
     /// What a user can do about it, as a line to paste if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -95,6 +95,11 @@ pub enum PictureError {
 }
 
 impl PictureError {
+    /// Whether the run failed, as opposed to what it was given: never, since a picture is input.
+    pub fn is_failure(&self) -> bool {
+        false
+    }
+
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -30,6 +30,11 @@ impl Rectangle {
         self.x0 <= other.x0 && self.y0 <= other.y0 && other.x1 <= self.x1 && other.y1 <= self.y1
     }
 
+    /// Whether the pixel (x, y) lies inside.
+    pub fn has_pixel(&self, x: u32, y: u32) -> bool {
+        (self.x0..self.x1).contains(&x) && (self.y0..self.y1).contains(&y)
+    }
+
     /// Number of pixels.
     pub fn area(&self) -> u64 {
         u64::from(self.x1.saturating_sub(self.x0)) * u64::from(self.y1.saturating_sub(self.y0))

@@ -58,6 +58,13 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether the run failed, as opposed to what it was given: never, since a configuration is input.
+    pub fn is_failure(&self) -> bool {
+        false
+    }
+}
+
 /// A key that does not exist, and the one that was probably meant.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("key \"{key}\"{}", nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean \"{name}\"?)")))]

@@ -83,6 +83,21 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Whether the run failed, as opposed to what it was given.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            TrainError::Store { .. } => true,
+            TrainError::Fold { source, .. } => source.is_failure(),
+            TrainError::Dataset(_)
+            | TrainError::Vocabulary { .. }
+            | TrainError::NoPictures { .. }
+            | TrainError::NoVariance { .. }
+            | TrainError::OneClass { .. }
+            | TrainError::Folds(_)
+            | TrainError::NothingToValidate { .. } => false,
+        }
+    }
+
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

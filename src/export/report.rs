@@ -1,0 +1,55 @@
+//! What an export came to.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::error::ExportError;
+use super::manifest::Line;
+
+/// How an export went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Pictures of the list (of the shard).
+    pub pictures: usize,
+    /// Explanations in the manifest.
+    pub explanations: usize,
+    /// Pictures that were done by an earlier run.
+    pub taken_over: usize,
+    /// Ids and reasons of pictures that failed.
+    pub failed: Vec<(String, String)>,
+    /// Explanations by tiles of pictures that are no larger than one.
+    pub one_window: usize,
+    /// The largest conservation error of any explanation, relative to max(1, |f|).
+    pub largest_conservation_error: f64,
+    /// The scale of the whole set, where it was asked for.
+    pub set_scale: Option<f64>,
+}
+
+impl Report {
+    /// Reads the finished manifest once more and counts.
+    pub(super) fn count(&mut self, manifest: &Path) -> Result<(), ExportError> {
+        let read = |source| ExportError::Read { path: manifest.to_path_buf(), source };
+        for text in BufReader::new(File::open(manifest).map_err(read)?).lines() {
+            let line: Line = serde_json::from_str(&text.map_err(read)?)
+                .map_err(|source| ExportError::Malformed { path: manifest.to_path_buf(), source })?;
+            self.add(line);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: Line) {
+        if let Some(reason) = line.error {
+            if self.failed.last().is_none_or(|(id, _)| *id != line.picture) {
+                self.failed.push((line.picture, reason));
+            }
+            return;
+        }
+        self.explanations += 1;
+        self.one_window += usize::from(line.windows == Some(1));
+        let error = line.conservation_error.unwrap_or(0.0).abs() / line.score.unwrap_or(0.0).abs().max(1.0);
+        self.largest_conservation_error = self.largest_conservation_error.max(error);
+    }
+}
