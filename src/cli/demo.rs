@@ -99,7 +99,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let mut findings = Vec::new();
     for (category, (name, strip)) in model.categories().iter().zip(&strips).enumerate() {
         let explanation = seen.explain(&Query::new(category)).map_err(explain)?;
-        drawing.write(out, &Base::new("mosaic", name, None), &mosaic, &explanation)?;
+        let written = drawing.write(out, &Base::new("mosaic", name, None), &mosaic, &explanation)?;
+        written.batch.sync()?;
         let map = explanation.relevance.view();
         let noise = Array2::from_shape_fn(map.dim(), |_| random.random::<f64>() - 0.5);
         let in_strip = |x, y| strip.has_pixel(x, y);

@@ -108,6 +108,7 @@ impl Error {
                 Some("bowsight train --print-config lists every key".to_string())
             }
             Error::Shapes(error) => error.hint(),
+            Error::Write(error) | Error::Files(FilesError::Write(error)) => error.hint(),
             _ => None,
         }
     }
@@ -120,7 +121,7 @@ impl Error {
     /// Whether the run failed, as opposed to what it was given.
     fn is_failure(&self) -> bool {
         match self {
-            Error::Usage { .. } | Error::UnknownCategory { .. } => false,
+            Error::Usage { .. } | Error::UnknownCategory { .. } | Error::UnknownLabels { .. } => false,
             Error::Model(error) => error.is_failure(),
             Error::Explain { source, .. } => source.is_failure(),
             Error::Config(error) => error.is_failure(),
@@ -163,6 +164,7 @@ mod tests {
         let cases = [
             (Error::usage("no"), 2),
             (Error::UnknownCategory { flag: "--category", source: unknown }, 2),
+            (Error::UnknownLabels { data: path.clone(), unknown: Vec::new() }, 2),
             (missing.into(), 2),
             (Error::Explain { path: path.clone(), source: ModelError::Unsupported { what: "a", because: "b" } }, 2),
             (Error::Explain { path: path.clone(), source: unconserved.into() }, 1),
@@ -173,12 +175,13 @@ mod tests {
             (fold.into(), 1),
             (PictureError::UnknownFormat { path: path.clone(), found: "text".into() }.into(), 2),
             (ExportError::SetScaleOfShard.into(), 2),
-            (ExportError::Busy { folder: path.clone() }.into(), 1),
+            (ExportError::Busy { folder: path.clone(), marker: None }.into(), 1),
             (ExportError::from(unwritten()).into(), 1),
             (ExportError::from(FilesError::from(unwritten())).into(), 1),
             (FilesError::from(unwritten()).into(), 1),
             (unwritten().into(), 1),
-            (WriteError::Busy { path: path.clone() }.into(), 1),
+            (WriteError::Busy { path: path.clone(), marker: None }.into(), 1),
+            (WriteError::NotAFolder { path: path.clone() }.into(), 2),
             (ShapesError::NotEmpty { path }.into(), 2),
             (ShapesError::from(unwritten()).into(), 1),
             (Error::Stdout(full()), 1),

@@ -14,7 +14,7 @@ use super::report::Reporter;
 use crate::causes::chain;
 use crate::cli::error::Error;
 use crate::explanation::{Query, Selection};
-use crate::export::drawing::{Base, Drawing, Files, WindowAccount, require_different_names};
+use crate::export::drawing::{Base, Drawing, Files, FilesError, WindowAccount, require_different_names};
 use crate::format::path_text::to_text;
 use crate::heatmap::{Panel, Scale};
 use crate::ledger::{Account, Ledger, Note};
@@ -125,12 +125,8 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     for (path, result) in arguments.pictures.iter().zip(results) {
         match result {
             Ok(explained) => done.extend(explained),
-            // With one picture its error is the command's; a full disk is everybody's, and so is what the model can't do.
-            Err(error)
-                if arguments.pictures.len() == 1
-                    || matches!(error, Error::Write(_) | Error::Files(_))
-                    || matches!(error, Error::Explain { source: ModelError::Unsupported { .. }, .. }) =>
-            {
+            // With one picture its error is the command's.
+            Err(error) if arguments.pictures.len() == 1 || is_of_all(&error) => {
                 return Err(error);
             }
             Err(error) => failures.push((path, chain(&error))),
@@ -187,6 +183,7 @@ impl Job<'_> {
             let title = format!("{}: {name}", name_of(path));
             let place = Place { path, picture: &picture, target: query.target, out: self.out, base: &base, title };
             let evidence = self.evidence.read(seen.as_ref(), &place, &mut written.files)?;
+            written.batch.sync()?;
             timings.add(Stage::WRITE, writing.elapsed());
             explained.push(Explained {
                 picture: path.to_path_buf(),
@@ -210,10 +207,20 @@ impl Job<'_> {
         for explained in done {
             let base = self.base(&explained.picture, &explained.category);
             let picture = Picture::open(&explained.picture, self.model.reading())?;
-            self.drawing.redraw(self.out, &base, &picture, scale)?;
+            self.drawing.redraw(self.out, &base, &picture, scale)?.sync()?;
             explained.scale = Some(scale);
         }
         Ok(())
+    }
+}
+
+/// Whether the error stops every picture: the disk is full, or the model can't do what is asked. A file name that the system
+/// refuses stops only its own picture.
+fn is_of_all(error: &Error) -> bool {
+    match error {
+        Error::Write(error) | Error::Files(FilesError::Write(error)) => !error.is_of_its_name(),
+        Error::Files(_) | Error::Explain { source: ModelError::Unsupported { .. }, .. } => true,
+        _ => false,
     }
 }
 

@@ -144,8 +144,8 @@ fn open(arguments: &Arguments) -> Result<(Dataset, bool), Error> {
 
 fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
     let mut text = format!("{} explanations of {} pictures", report.explanations, report.pictures);
-    if report.taken_over > 0 {
-        text.push_str(&format!(", {} pictures taken over from an earlier run", report.taken_over));
+    if report.resumed > 0 {
+        text.push_str(&format!(", {} pictures taken over from an earlier run", report.resumed));
     }
     text.push_str(&format!(
         "\nlargest conservation error: {:.1e} of max(1, |score|)\n",
@@ -165,6 +165,12 @@ fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
         for (id, reason) in &report.failed {
             text.push_str(&format!("  {id}: {reason}\n"));
         }
+    }
+    for manifest in &report.unchecked {
+        reporter.note(&format!(
+            "warning: \"{}\" was written by an earlier version and doesn't say which export it belongs to",
+            manifest.display()
+        ));
     }
     reporter.text(&text)?;
     reporter.document(report)

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::explanation::{Explanation, Window};
 use crate::format::atomic::WriteError;
+use crate::format::batch::Batch;
 use crate::format::json;
-use crate::format::names::{file_name, relative_path};
+use crate::format::names::{file_name, relative_path, shortened};
 use crate::format::npy::{self, Dtype};
-use crate::format::png::write_png;
+use crate::format::png;
 use crate::heatmap::{self, HeatmapError, Palette, Panel, Scale};
 use crate::picture::Rectangle;
 use crate::picture::{Picture, tiles};
@@ -82,6 +83,9 @@ impl FilesError {
 /// Files by kind, relative to the output folder.
 pub type Files = BTreeMap<String, String>;
 
+/// Longest name before the endings, in bytes: the longest ending, of a window's trace, still fits into the 255 bytes of file systems.
+const LONGEST_BASE: usize = 220;
+
 /// The common beginning of an explanation's file names, relative to the output folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base(String);
@@ -90,7 +94,13 @@ impl Base {
     /// The beginning for a picture's `name` (an id, with `/` between folders) and a category, or the difference of two.
     pub fn new(name: &str, category: &str, against: Option<&str>) -> Self {
         let against = against.map_or_else(String::new, |other| format!("-{}", file_name(other, false)));
-        Self(format!("{}.{}{against}", relative_path(name), file_name(category, false)))
+        let path = relative_path(name);
+        let (folders, name) = path.rsplit_once('/').map_or(("", path.as_str()), |(folders, name)| (folders, name));
+        let rest = format!(".{}{against}", file_name(category, false));
+        // The picture's name gives way first, so that the category stays readable.
+        let name = shortened(name, LONGEST_BASE.saturating_sub(rest.len()).max(LONGEST_BASE / 4));
+        let name = shortened(&format!("{name}{rest}"), LONGEST_BASE);
+        Self(if folders.is_empty() { name } else { format!("{folders}/{name}") })
     }
 
     /// The base of a map's file.
@@ -105,7 +115,7 @@ impl Base {
 }
 
 /// What was written for an explanation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Written {
     /// The files by kind.
     pub files: Files,
@@ -113,6 +123,10 @@ pub struct Written {
     pub largest: f64,
     /// The relevance that gets the last colour; none if the whole set decides, and the drawings are still to be made.
     pub scale: Option<f64>,
+    /// Size of the map's file in bytes.
+    pub bytes: u64,
+    /// The files that were written, not yet synced.
+    pub batch: Batch,
 }
 
 impl Drawing {
@@ -129,24 +143,27 @@ impl Drawing {
     ) -> Result<Written, FilesError> {
         let map = explanation.relevance.view();
         let largest = heatmap::largest_magnitude(map);
-        npy::write(&path(out, &base.file("npy")), map, self.dtype)?;
-        self.write_windows(out, base, picture, &explanation.windows)?;
+        let mut batch = Batch::default();
+        let file = path(out, &base.file("npy"));
+        batch.write(&file, |out| npy::encode(map, self.dtype, out))?;
+        let bytes = std::fs::metadata(&file).map_err(WriteError::io(&file))?.len();
+        batch.append(self.write_windows(out, base, picture, &explanation.windows)?);
         let scale = match self.scale {
             Scale::Picture => Some(largest),
             Scale::Set => None,
             Scale::Value(value) => Some(value),
         };
         if let Some(scale) = scale {
-            self.draw(out, base, picture, map, scale)?;
+            batch.append(self.draw(out, base, picture, map, scale)?);
         }
-        Ok(Written { files: self.files(base), largest, scale })
+        Ok(Written { files: self.files(base), largest, scale, bytes, batch })
     }
 
     /// Draws a stored map at the scale of the set.
     ///
     /// # Errors
     /// [`FilesError`].
-    pub fn redraw(&self, out: &Path, base: &Base, picture: &Picture, scale: f64) -> Result<(), FilesError> {
+    pub fn redraw(&self, out: &Path, base: &Base, picture: &Picture, scale: f64) -> Result<Batch, FilesError> {
         let file = path(out, &base.file("npy"));
         let map = npy::read(&file).map_err(|error| WriteError::io(&file)(std::io::Error::other(error.reason)))?;
         self.draw(out, base, picture, map.view(), scale)
@@ -163,12 +180,19 @@ impl Drawing {
     }
 
     /// Writes the windows of a tiled explanation, and draws their scores as a coarse map; nothing without windows.
-    fn write_windows(&self, out: &Path, base: &Base, picture: &Picture, windows: &[Window]) -> Result<(), FilesError> {
+    fn write_windows(
+        &self,
+        out: &Path,
+        base: &Base,
+        picture: &Picture,
+        windows: &[Window],
+    ) -> Result<Batch, FilesError> {
+        let mut batch = Batch::default();
         if windows.is_empty() {
-            return Ok(());
+            return Ok(batch);
         }
         let accounts: Vec<WindowAccount> = windows.iter().map(WindowAccount::from).collect();
-        json::write(&path(out, &base.file("windows.json")), &accounts)?;
+        batch.write(&path(out, &base.file("windows.json")), |out| out.write_all(json::text(&accounts).as_bytes()))?;
         if !self.panels.is_empty() {
             let scores: Vec<(Rectangle, f64)> =
                 windows.iter().map(|window| (window.rectangle, window.ledger.score)).collect();
@@ -176,9 +200,9 @@ impl Drawing {
             let scale = heatmap::largest_magnitude(map.view());
             let image = heatmap::render(Panel::Overlay, picture, map.view(), scale, self.palette)?;
             let notes = [("bowsight:scale", format!("{scale} (windows' scores)"))];
-            write_png(&path(out, &base.file("windows.png")), &image, &notes)?;
+            batch.write(&path(out, &base.file("windows.png")), |out| png::encode(&image, &notes, out))?;
         }
-        Ok(())
+        Ok(batch)
     }
 
     /// Draws a map at `scale`.
@@ -189,14 +213,16 @@ impl Drawing {
         picture: &Picture,
         map: ArrayView2<'_, f64>,
         scale: f64,
-    ) -> Result<(), FilesError> {
+    ) -> Result<Batch, FilesError> {
+        let mut batch = Batch::default();
         let notes =
             [("bowsight:scale", format!("{scale} ({})", self.scale)), ("bowsight:palette", self.palette.to_string())];
         for &panel in &self.panels {
             let image = heatmap::render(panel, picture, map, scale, self.palette)?;
-            write_png(&path(out, &base.file(&format!("{panel}.png"))), &image, &notes)?;
+            let file = path(out, &base.file(&format!("{panel}.png")));
+            batch.write(&file, |out| png::encode(&image, &notes, out))?;
         }
-        Ok(())
+        Ok(batch)
     }
 }
 
@@ -232,10 +258,36 @@ pub struct SameName {
     pub name: String,
 }
 
-/// Whether every one of `files` that belongs to the first pass is there.
-pub(super) fn are_there(out: &Path, files: &Files, scale: Scale) -> bool {
+/// Whether every one of `files` that belongs to the first pass is there and whole, as far as can be told without reading it: the map
+/// has the `bytes` that were written, and nothing is empty.
+pub(super) fn are_there(out: &Path, files: &Files, bytes: Option<u64>, scale: Scale) -> bool {
     files
         .iter()
         .filter(|(kind, _)| scale != Scale::Set || *kind == "relevance" || kind.starts_with("windows"))
-        .all(|(_, relative)| path(out, relative).is_file())
+        .all(|(kind, file)| is_whole(out, file, bytes.filter(|_| kind == "relevance")))
+}
+
+/// Whether the file is there with its `bytes`, or, if these are not known, with any.
+pub(super) fn is_whole(out: &Path, file: &str, bytes: Option<u64>) -> bool {
+    std::fs::metadata(path(out, file))
+        .is_ok_and(|found| found.is_file() && bytes.map_or(found.len() > 0, |bytes| found.len() == bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_unless_they_are_too_long_and_then_differ_as_the_pictures_do() {
+        let base = |name: &str, category: &str| Base::new(name, category, None).file("npy");
+        assert_eq!(base("a/b.c", "tv/monitor"), "a/b.c.tv%2Fmonitor.npy");
+        let long = "鳥".repeat(80);
+        let (one, other) = (base(&format!("{long}1"), "cat"), base(&format!("{long}2"), "cat"));
+        assert_ne!(one, other);
+        assert_eq!(one, base(&format!("{long}1"), "cat"));
+        for name in [&one, &other, &base(&long, &long), &Base::new(&long, &long, Some(&long)).file("npy")] {
+            assert!(name.len() <= LONGEST_BASE + ".npy".len(), "{name}");
+        }
+        assert!(one.ends_with(".cat.npy") && base(&format!("folder/{long}"), "cat").starts_with("folder/鳥"));
+    }
 }

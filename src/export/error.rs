@@ -20,6 +20,28 @@ pub enum ExportError {
     Busy {
         /// The folder.
         folder: PathBuf,
+        /// The lock file of the other run, if the file system has no locks.
+        marker: Option<PathBuf>,
+    },
+    /// There is no such folder to merge.
+    #[error("\"{}\" is no folder", folder.display())]
+    NoFolder {
+        /// What was given.
+        folder: PathBuf,
+    },
+    /// A shard's manifest belongs to another export.
+    #[error("\"{}\" belongs to another export than \"{}\" beside it", manifest.display(), super::plan::RUN_FILE)]
+    OtherShard {
+        /// The shard's manifest.
+        manifest: PathBuf,
+    },
+    /// A merge lacks maps.
+    #[error("{count} maps are missing or not of the size that was written: {}", maps.join(", "))]
+    MissingMaps {
+        /// How many.
+        count: usize,
+        /// The first of them, relative to the folder.
+        maps: Vec<String>,
     },
     /// The folder holds an export of something else.
     #[error("\"{}\" holds another export: it differs in {}", folder.display(), differences.join(", "))]
@@ -83,6 +105,16 @@ impl ExportError {
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            ExportError::Write(error) | ExportError::Files(FilesError::Write(error)) => error.hint(),
+            ExportError::Busy { marker: Some(marker), .. } => {
+                Some(format!("if no other run is at work, remove its lock file \"{}\"", marker.display()))
+            }
+            ExportError::OtherShard { .. } => {
+                Some("merge each export in its own folder, with the maps that belong to it".to_string())
+            }
+            ExportError::MissingMaps { .. } => {
+                Some("copy them into the folder, or run their shards again: only what is missing is made".to_string())
+            }
             ExportError::Busy { .. } => Some("wait for it, or give this run another --out folder".to_string()),
             ExportError::OtherRun { folder, .. } => {
                 Some(format!("give another --out folder, or remove \"{}\" first", folder.display()))
@@ -102,7 +134,10 @@ impl ExportError {
             ExportError::Write(error) => error.is_failure(),
             ExportError::Files(error) => error.is_failure(),
             ExportError::Busy { .. } => true,
-            ExportError::OtherRun { .. }
+            ExportError::NoFolder { .. }
+            | ExportError::OtherShard { .. }
+            | ExportError::MissingMaps { .. }
+            | ExportError::OtherRun { .. }
             | ExportError::SameName(_)
             | ExportError::Read { .. }
             | ExportError::Malformed { .. }

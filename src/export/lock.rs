@@ -1,10 +1,11 @@
 //! One living run a folder.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::ExportError;
 use crate::format::atomic::WriteError;
+use crate::format::lock::{self, Lock, LockError};
 
 /// Holds the folder for this run; gone with the process, however it ends.
 #[derive(Debug)]
@@ -12,6 +13,7 @@ pub struct RunLock {
     path: PathBuf,
     /// Held for its lock.
     _file: File,
+    _lock: Lock,
 }
 
 impl RunLock {
@@ -24,14 +26,13 @@ impl RunLock {
         loop {
             let file =
                 File::options().create(true).truncate(false).write(true).open(&path).map_err(WriteError::io(&path))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(ExportError::Busy { folder: folder.to_path_buf() }),
-                Err(TryLockError::Error(source)) => return Err(WriteError::io(&path)(source).into()),
-            }
+            let lock = lock::exclusive(&file, &path).map_err(|error| match error {
+                LockError::Busy { marker } => ExportError::Busy { folder: folder.to_path_buf(), marker },
+                LockError::Io(source) => WriteError::io(&path)(source).into(),
+            })?;
             // The run before may have removed the file between our opening and locking it: then the lock is worth nothing.
             if is_still(&file, &path) {
-                return Ok(Self { path, _file: file });
+                return Ok(Self { path, _file: file, _lock: lock });
             }
         }
     }

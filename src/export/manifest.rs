@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::drawing::Files;
-use crate::format::atomic::{AtomicFile, WriteError};
+use crate::format::atomic::{self, WriteError};
+use crate::format::batch;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct Line {
     /// Windows that the picture was cut into, where tiles were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<usize>,
+    /// Size of the map's file in bytes; not known of lines that earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Files by kind, relative to the folder.
     pub files: Files,
     /// Why there is no explanation.
@@ -163,36 +167,61 @@ impl Journal {
         Ok(Self { path: path.to_path_buf(), file })
     }
 
-    /// Appends a picture's lines at once.
+    /// Appends the lines of some pictures at once, and puts them on disk.
     ///
     /// # Errors
     /// [`WriteError::Io`].
     pub fn append(&mut self, lines: &[Line]) -> Result<(), WriteError> {
         let mut text = Vec::new();
         for line in lines {
-            serde_json::to_writer(&mut text, line).map_err(|error| WriteError::io(&self.path)(error.into()))?;
+            serde_json::to_writer(&mut text, line).expect("own types serialize");
             text.push(b'\n');
         }
-        self.file.write_all(&text).map_err(WriteError::io(&self.path))
+        self.file.write_all(&text).and_then(|()| batch::sync_file(&self.file)).map_err(WriteError::io(&self.path))
     }
 }
 
-/// Writes the manifest at `path`: the lines of `pictures`, in their order.
+/// The first line of a shard's manifest: which export it is a part of. The manifest of a whole run has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// SHA-256 of the export's `run.json`.
+    pub run: String,
+}
+
+impl Header {
+    /// Reads the header of the manifest at `path`; none if there is no file, or if an earlier version wrote it.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn read(path: &Path) -> std::io::Result<Option<Self>> {
+        let mut line = Vec::new();
+        match File::open(path) {
+            Ok(file) => BufReader::new(file).read_until(b'\n', &mut line)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(serde_json::from_slice(&line).ok())
+    }
+}
+
+/// Writes the manifest at `path`: the header of a shard, then the lines of `pictures`, in their order.
 ///
 /// # Errors
 /// [`WriteError`].
 pub fn write_ordered<'a>(
     path: &Path,
+    header: Option<&Header>,
     index: &Index,
-    pictures: impl Iterator<Item = &'a str>,
+    mut pictures: impl Iterator<Item = &'a str>,
     rank: impl Fn(&str) -> usize,
-    see: &mut dyn FnMut(&str),
 ) -> Result<(), WriteError> {
-    let mut file = AtomicFile::create(path)?;
-    for picture in pictures {
-        index.copy(picture, &rank, &mut file, see).map_err(WriteError::io(path))?;
-    }
-    file.commit()
+    atomic::write_with(path, |out| {
+        if let Some(header) = header {
+            serde_json::to_writer(&mut *out, header)?;
+            out.write_all(b"\n")?;
+        }
+        pictures.try_for_each(|picture| index.copy(picture, &rank, out, &mut |_| {}))
+    })
 }
 
 #[cfg(test)]
@@ -215,6 +244,7 @@ mod tests {
             largest: None,
             scale: None,
             windows: None,
+            bytes: None,
             files: Files::new(),
             error: None,
         }
@@ -239,7 +269,7 @@ mod tests {
             assert!(index.categories("b").contains(&"cat"));
             let out = folder.path().join("manifest");
             let rank = |category: &str| usize::from(category == "dog");
-            write_ordered(&out, &index, ["a", "b"].into_iter(), rank, &mut |_| {}).unwrap();
+            write_ordered(&out, None, &index, ["a", "b"].into_iter(), rank).unwrap();
             let lines: Vec<Line> =
                 std::fs::read_to_string(&out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
             let cat = lines.iter().find(|l| l.picture == "b" && l.category == "cat").unwrap();

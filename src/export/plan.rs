@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::drawing::{Drawing, Files};
 use super::error::ExportError;
@@ -12,7 +13,7 @@ use super::shard::Shard;
 use crate::dataset::{Dataset, Entry};
 use crate::explanation::{Query, Selection};
 use crate::format::atomic::{self, WriteError};
-use crate::format::json;
+use crate::format::{hexadecimal, json};
 use crate::heatmap::Scale;
 use crate::model::Model;
 
@@ -68,7 +69,7 @@ pub(super) struct Run {
 }
 
 impl Plan {
-    pub(super) fn run(&self, model: &dyn Model) -> Result<Run, ExportError> {
+    pub(super) fn run(&self, model: &dyn Model) -> Run {
         let names = model.categories();
         let selection = match self.selection {
             Selection::True => "true".to_string(),
@@ -76,11 +77,8 @@ impl Plan {
             Selection::All => "all".to_string(),
             Selection::One(category) => names[category].clone(),
         };
-        let data = self
-            .dataset
-            .digest()
-            .map_err(|error| WriteError::io(&self.out)(std::io::Error::other(crate::causes::chain(&error))))?;
-        Ok(Run {
+        let data = self.dataset.digest();
+        Run {
             format: "bowsight-export".to_string(),
             version: "1".to_string(),
             program: env!("CARGO_PKG_VERSION").to_string(),
@@ -103,7 +101,7 @@ impl Plan {
                 .iter()
                 .map(|entry| (entry.id.clone(), self.lines_of(entry, names.len())))
                 .collect(),
-        })
+        }
     }
 
     fn lines_of(&self, entry: &Entry, categories: usize) -> usize {
@@ -131,31 +129,37 @@ impl Plan {
             largest: None,
             scale: None,
             windows: None,
+            bytes: None,
             files: Files::new(),
             error: None,
         }
     }
 }
 
-/// Writes `run.json`, or checks that the one that is there says the same.
-pub(super) fn claim_folder(out: &Path, run: &Run) -> Result<(), ExportError> {
+/// Writes `run.json`, or checks that the one that is there says the same. Gives its digest.
+pub(super) fn claim_folder(out: &Path, run: &Run) -> Result<String, ExportError> {
     let path = out.join(RUN_FILE);
     let text = json::text(run);
     // Shards may start in one folder at the same moment: one writes, the others wait for its file.
     for _ in 0..100 {
         match std::fs::read_to_string(&path) {
-            Ok(found) if found == text => return Ok(()),
+            Ok(found) if found == text => return Ok(digest(&text)),
             Ok(found) => {
                 return Err(ExportError::OtherRun { folder: out.to_path_buf(), differences: differences(&found, run) });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => match atomic::write(&path, text.as_bytes()) {
                 Err(WriteError::Busy { .. }) => std::thread::sleep(std::time::Duration::from_millis(50)),
-                result => return Ok(result?),
+                result => return Ok(result.map(|()| digest(&text))?),
             },
             Err(source) => return Err(ExportError::Read { path, source }),
         }
     }
-    Err(ExportError::Busy { folder: out.to_path_buf() })
+    Err(ExportError::Busy { folder: out.to_path_buf(), marker: None })
+}
+
+/// The digest by which shards' manifests name the `run.json` with this text.
+pub(super) fn digest(text: &str) -> String {
+    hexadecimal(&Sha256::digest(text.as_bytes()))
 }
 
 fn differences(found: &str, run: &Run) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -16,8 +16,9 @@ pub struct Report {
     pub pictures: usize,
     /// Explanations in the manifest.
     pub explanations: usize,
-    /// Pictures that were done by an earlier run.
-    pub taken_over: usize,
+    /// Pictures that an earlier run explained.
+    #[serde(rename = "taken_over")]
+    pub resumed: usize,
     /// Ids and reasons of pictures that failed.
     pub failed: Vec<(String, String)>,
     /// Explanations by tiles of pictures that are no larger than one.
@@ -26,6 +27,9 @@ pub struct Report {
     pub largest_conservation_error: f64,
     /// The scale of the whole set, where it was asked for.
     pub set_scale: Option<f64>,
+    /// Merged manifests of earlier versions, which don't say which export they belong to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<PathBuf>,
 }
 
 impl Report {

@@ -1,25 +1,29 @@
 //! An export: every picture explained, its files written, its lines kept.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
 
 use rayon::prelude::*;
 
-use super::drawing::{self, Base, FilesError, require_different_names};
+use super::drawing::{self, Base, FilesError, Written, require_different_names};
 use super::error::ExportError;
 use super::lock::RunLock;
-use super::manifest::{self, Index, Journal, Line};
+use super::manifest::{self, Header, Index, Journal, Line};
 use super::plan::{Plan, claim_folder};
 use super::report::Report;
 use crate::causes::chain;
 use crate::dataset::Entry;
 use crate::explanation::Explanation;
-use crate::format::atomic::WriteError;
+use crate::format::atomic::{self, WriteError};
+use crate::format::batch::Batch;
 use crate::heatmap::Scale;
 use crate::model::{Keep, Model};
 use crate::picture::Picture;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
+
+/// Pictures that may wait to be put on disk; beyond these, explaining waits.
+const MOST_UNCOMMITTED: usize = 64;
 
 /// Explains every picture of the plan and writes its files; a picture that fails costs only itself.
 ///
@@ -31,18 +35,20 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
     }
     require_different_names(plan.dataset.pictures.iter().map(|entry| (entry.id.as_str(), entry.path.clone())))?;
     let out = &plan.out;
-    std::fs::create_dir_all(out).map_err(WriteError::io(out))?;
+    atomic::create_folder(out)?;
     let manifest_name = plan.manifest_name();
     let _lock = RunLock::take(out, &format!(".{manifest_name}.lock"))?;
-    claim_folder(out, &plan.run(model)?)?;
+    let run = claim_folder(out, &plan.run(model))?;
 
     let export = Export { model, plan, progress };
     let manifest = out.join(&manifest_name);
     let journal = out.join(format!(".{manifest_name}.journal"));
+    let header = plan.shard.map(|_| Header { run });
+    refuse_other_shard(&manifest, header.as_ref())?;
     let mine = |entry: &&Entry| plan.shard.is_none_or(|shard| shard.takes(&entry.path));
     let list: Vec<&Entry> = plan.dataset.pictures.iter().filter(mine).collect();
-    let todo = export.not_done(&list, &[&manifest, &journal])?;
-    let mut report = Report { pictures: list.len(), taken_over: list.len() - todo.len(), ..Report::default() };
+    let (todo, resumed) = export.divide(&list, &[&manifest, &journal])?;
+    let mut report = Report { pictures: list.len(), resumed, ..Report::default() };
     if !todo.is_empty() || !manifest.is_file() || journal.exists() || plan.drawing.scale == Scale::Set {
         export.explain(&todo, Journal::open(&journal)?)?;
         let index = read_lines(&[&manifest, &journal], |_| true)?;
@@ -52,11 +58,22 @@ pub fn run(model: &dyn Model, plan: &Plan, progress: &dyn Progress) -> Result<Re
         let names = model.categories();
         let rank = |category: &str| names.iter().position(|name| name == category).unwrap_or(names.len());
         let pictures = list.iter().map(|entry| entry.id.as_str());
-        manifest::write_ordered(&manifest, &index, pictures, rank, &mut |_| {})?;
+        manifest::write_ordered(&manifest, header.as_ref(), &index, pictures, rank)?;
         std::fs::remove_file(&journal).map_err(WriteError::io(&journal))?;
     }
     report.count(&manifest)?;
     Ok(report)
+}
+
+/// Refuses to resume a shard's manifest that was copied here from another export.
+fn refuse_other_shard(manifest: &Path, wanted: Option<&Header>) -> Result<(), ExportError> {
+    let read = |source| ExportError::Read { path: manifest.to_path_buf(), source };
+    match (Header::read(manifest).map_err(read)?, wanted) {
+        (Some(found), Some(wanted)) if found != *wanted => {
+            Err(ExportError::OtherShard { manifest: manifest.to_path_buf() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads the lines of all `files` that `keep` accepts; a missing file has none.
@@ -68,6 +85,33 @@ fn read_lines(files: &[&Path], keep: impl Fn(&Line) -> bool) -> Result<Index, Ex
     Ok(index)
 }
 
+/// A picture that is explained: its lines, and its files, which are not yet synced.
+#[derive(Debug, Default)]
+struct Done {
+    lines: Vec<Line>,
+    batch: Batch,
+}
+
+/// Why a thread explains no more pictures.
+enum Stop {
+    Failed(ExportError),
+    /// Its error says why.
+    CommitterGone,
+}
+
+/// Puts finished pictures on disk, as many together as there are: first their files, then the lines that vouch for them.
+fn commit(finished: &Receiver<Done>, mut journal: Journal) -> Result<(), ExportError> {
+    while let Ok(mut group) = finished.recv() {
+        for done in finished.try_iter().take(MOST_UNCOMMITTED) {
+            group.lines.extend(done.lines);
+            group.batch.append(done.batch);
+        }
+        group.batch.sync()?;
+        journal.append(&group.lines)?;
+    }
+    Ok(())
+}
+
 /// A run at work.
 struct Export<'a> {
     model: &'a dyn Model,
@@ -76,54 +120,70 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    /// The pictures of `list` that have no usable lines for all of their categories in `files`.
-    fn not_done<'l>(&self, list: &[&'l Entry], files: &[&Path]) -> Result<Vec<&'l Entry>, ExportError> {
+    /// The pictures of `list` that lack usable lines in `files`, and the number of those that an earlier run explained.
+    fn divide<'l>(&self, list: &[&'l Entry], files: &[&Path]) -> Result<(Vec<&'l Entry>, usize), ExportError> {
         let plan = self.plan;
-        let usable =
-            |line: &Line| line.error.is_none() && drawing::are_there(&plan.out, &line.files, plan.drawing.scale);
+        let usable = |line: &Line| {
+            line.error.is_none() && drawing::are_there(&plan.out, &line.files, line.bytes, plan.drawing.scale)
+        };
         let done = read_lines(files, usable)?;
         let names = self.model.categories();
-        let is_open = |entry: &&Entry| {
+        let (mut todo, mut resumed) = (Vec::new(), 0);
+        for entry in list {
             let have = done.categories(&entry.id);
-            match plan.selection.planned(&entry.labels, names.len()) {
+            let is_open = match plan.selection.planned(&entry.labels, names.len()) {
                 Some(planned) => planned.iter().any(|&category| !have.contains(&names[category].as_str())),
                 None => have.is_empty(),
+            };
+            if is_open {
+                todo.push(*entry);
+            } else {
+                resumed += usize::from(!have.is_empty());
             }
-        };
-        Ok(list.iter().copied().filter(is_open).collect())
+        }
+        Ok((todo, resumed))
     }
 
+    /// Explains the pictures on all threads; one more commits what they wrote.
     fn explain(&self, todo: &[&Entry], journal: Journal) -> Result<(), ExportError> {
-        let journal = Mutex::new(journal);
         self.progress.begin("explaining", todo.len());
-        todo.par_iter().try_for_each(|entry| -> Result<(), ExportError> {
-            let mut timings = Timings::default();
-            let lines = self.explain_picture(entry, &mut timings)?;
-            self.progress.took(1, &timings);
-            if let Some(reason) = lines.iter().find_map(|line| line.error.as_ref()) {
-                self.progress.warn(&format!("picture \"{}\" failed: {reason}", entry.id));
+        std::thread::scope(|scope| {
+            let (sender, finished) = mpsc::sync_channel(MOST_UNCOMMITTED);
+            let committer = scope.spawn(move || commit(&finished, journal));
+            let explained = todo.par_iter().try_for_each_with(sender, |sender, entry| -> Result<(), Stop> {
+                let mut timings = Timings::default();
+                let done = self.explain_picture(entry, &mut timings).map_err(Stop::Failed)?;
+                self.progress.took(1, &timings);
+                if let Some(reason) = done.lines.iter().find_map(|line| line.error.as_ref()) {
+                    self.progress.warn(&format!("picture \"{}\" failed: {reason}", entry.id));
+                }
+                sender.send(done).map_err(|_| Stop::CommitterGone)?;
+                self.progress.step();
+                Ok(())
+            });
+            let committed = committer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            match explained {
+                Err(Stop::Failed(error)) => Err(error),
+                Ok(()) | Err(Stop::CommitterGone) => committed,
             }
-            // A poisoned lock means that another thread panicked; the journal itself is whole lines.
-            journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&lines)?;
-            self.progress.step();
-            Ok(())
         })?;
         self.progress.end();
         Ok(())
     }
 
-    /// Explains one picture and gives its lines; what fails in it is in the lines, what fails in writing ends the run.
-    fn explain_picture(&self, entry: &Entry, timings: &mut Timings) -> Result<Vec<Line>, ExportError> {
+    /// Explains one picture; what fails in it is in its lines, what fails for all pictures ends the run.
+    fn explain_picture(&self, entry: &Entry, timings: &mut Timings) -> Result<Done, ExportError> {
         let plan = self.plan;
+        let mut done = Done::default();
         if plan
             .selection
             .planned(&entry.labels, self.model.categories().len())
             .is_some_and(|planned| planned.is_empty())
         {
-            return Ok(Vec::new());
+            return Ok(done);
         }
         let picture =
-            match timings.time(Stage::Decode, || Picture::open(plan.dataset.file(entry), self.model.reading())) {
+            match timings.time(Stage::DECODE, || Picture::open(plan.dataset.file(entry), self.model.reading())) {
                 Ok(picture) => picture,
                 Err(error) => return Ok(self.failed(entry, &chain(&error))),
             };
@@ -131,34 +191,36 @@ impl Export<'_> {
             Ok(seen) => seen,
             Err(error) => return Ok(self.failed(entry, &chain(&error))),
         };
-        *timings += seen.timings();
-        let mut lines = Vec::new();
+        *timings += &seen.timings();
         for category in plan.selection.of(&entry.labels, seen.scores()) {
             let blank = self.blank(entry, category);
-            match seen.explain(&plan.query.about(category)) {
-                Ok(explanation) => {
-                    *timings += explanation.timings;
-                    lines.push(timings.time(Stage::Write, || self.write(entry, &picture, &explanation, blank))?);
+            let explanation = match seen.explain(&plan.query.about(category)) {
+                Ok(explanation) => explanation,
+                Err(error) => {
+                    done.lines.push(Line { error: Some(chain(&error)), ..blank });
+                    continue;
                 }
-                Err(error) => lines.push(Line { error: Some(chain(&error)), ..blank }),
+            };
+            *timings += &explanation.timings;
+            let against = plan.query.target.against.map(|category| self.model.categories()[category].as_str());
+            let base = Base::new(&entry.id, &blank.category, against);
+            match timings.time(Stage::WRITE, || plan.drawing.write(&plan.out, &base, &picture, &explanation)) {
+                Ok(written) => {
+                    done.batch.append(written.batch.clone());
+                    done.lines.push(self.line(&picture, &explanation, written, blank));
+                }
+                Err(FilesError::Write(error)) if error.is_of_its_name() => {
+                    done.lines.push(Line { error: Some(chain(&error)), ..blank });
+                }
+                Err(error) => return Err(error.into()),
             }
         }
-        Ok(lines)
+        Ok(done)
     }
 
-    /// Writes the files of one explanation, and completes its line.
-    fn write(
-        &self,
-        entry: &Entry,
-        picture: &Picture,
-        explanation: &Explanation,
-        blank: Line,
-    ) -> Result<Line, FilesError> {
-        let plan = self.plan;
-        let against = plan.query.target.against.map(|category| self.model.categories()[category].as_str());
-        let base = Base::new(&entry.id, &blank.category, against);
-        let written = plan.drawing.write(&plan.out, &base, picture, explanation)?;
-        Ok(Line {
+    /// The line of an explanation whose files are written.
+    fn line(&self, picture: &Picture, explanation: &Explanation, written: Written, blank: Line) -> Line {
+        Line {
             score: Some(explanation.score),
             sum_relevance: Some(explanation.ledger.sum_relevance),
             conservation_error: Some(explanation.ledger.error),
@@ -166,10 +228,11 @@ impl Export<'_> {
             height: Some(picture.height()),
             largest: Some(written.largest),
             scale: written.scale,
-            windows: plan.query.tiles.map(|_| explanation.windows.len()),
+            windows: self.plan.query.tiles.map(|_| explanation.windows.len()),
+            bytes: Some(written.bytes),
             files: written.files,
             ..blank
-        })
+        }
     }
 
     fn blank(&self, entry: &Entry, category: usize) -> Line {
@@ -178,12 +241,13 @@ impl Export<'_> {
     }
 
     /// The lines of a picture that failed before it had scores: one per planned category, or one without a category.
-    fn failed(&self, entry: &Entry, reason: &str) -> Vec<Line> {
+    fn failed(&self, entry: &Entry, reason: &str) -> Done {
         let with_reason = |line: Line| Line { error: Some(reason.to_string()), ..line };
-        match self.plan.selection.planned(&entry.labels, self.model.categories().len()) {
+        let lines = match self.plan.selection.planned(&entry.labels, self.model.categories().len()) {
             Some(planned) => planned.iter().map(|&category| with_reason(self.blank(entry, category))).collect(),
             None => vec![with_reason(self.plan.blank(self.model, entry, "", None))],
-        }
+        };
+        Done { lines, batch: Batch::default() }
     }
 
     /// The second pass: draws all stored maps at the scale of the set, and returns it.
@@ -209,7 +273,7 @@ impl Export<'_> {
             let file = plan.dataset.file(entry);
             let picture = Picture::open(&file, self.model.reading())
                 .map_err(|error| ExportError::Read { path: file, source: std::io::Error::other(chain(&error)) })?;
-            plan.drawing.redraw(&plan.out, base, &picture, largest)?;
+            plan.drawing.redraw(&plan.out, base, &picture, largest)?.sync().map_err(FilesError::from)?;
             self.progress.step();
             Ok(())
         })?;

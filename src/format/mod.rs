@@ -1,8 +1,10 @@
 //! Files: atomic writing, names, digests, and the containers that NumPy users read without bowsight.
 
 pub mod atomic;
+pub mod batch;
 pub mod container;
 pub mod json;
+pub mod lock;
 pub mod names;
 pub mod npy;
 pub mod path_text;

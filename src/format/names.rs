@@ -1,5 +1,14 @@
 //! File names made of ids and categories.
 
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+/// Longest name of a file or folder, in bytes, on common file systems.
+const LONGEST_NAME: usize = 255;
+/// Bytes of a digest that tell shortened names apart.
+const DIGEST_BYTES: usize = 8;
+
 /// `text` as one part of a file name: everything but letters, digits, `-`, `_`, space (and `.`, if `dots`) is percent-encoded.
 ///
 /// ```
@@ -25,7 +34,42 @@ pub fn file_name(text: &str, dots: bool) -> String {
     name
 }
 
-/// An id with `/` as a relative path whose every part is a plain file name.
+/// An id with `/` as a relative path whose every part is a plain file name; folders of too long a name get a shorter one.
 pub fn relative_path(id: &str) -> String {
-    id.split('/').filter(|part| !part.is_empty()).map(|part| file_name(part, true)).collect::<Vec<_>>().join("/")
+    let parts: Vec<String> = id.split('/').filter(|part| !part.is_empty()).map(|part| file_name(part, true)).collect();
+    let last = parts.len().saturating_sub(1);
+    let within_limits =
+        |(index, part): (usize, String)| if index < last { shortened(&part, LONGEST_NAME) } else { part };
+    parts.into_iter().enumerate().map(within_limits).collect::<Vec<_>>().join("/")
+}
+
+/// `name` in at most `longest` bytes (at least 20): what is cut off the end is replaced by `~` and 16 digits of the whole name's
+/// SHA-256, so that different names stay different.
+///
+/// ```
+/// use bowsight::format::names::shortened;
+/// assert_eq!(shortened("short.cat", 24), "short.cat");
+/// assert_eq!(shortened("a name of many words.cat", 22), "a nam~58dbe621170ab9e3");
+/// ```
+pub fn shortened(name: &str, longest: usize) -> String {
+    if name.len() <= longest {
+        return name.to_string();
+    }
+    let mut short = String::new();
+    let room = longest - 1 - 2 * DIGEST_BYTES;
+    let mut rest = name;
+    // Whole characters, and whole percent-encoded bytes.
+    while let Some(next) = rest.chars().next() {
+        let length = if next == '%' { 3.min(rest.len()) } else { next.len_utf8() };
+        if short.len() + length > room {
+            break;
+        }
+        short.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    short.push('~');
+    for byte in Sha256::digest(name.as_bytes()).iter().take(DIGEST_BYTES) {
+        write!(short, "{byte:02x}").expect("a string takes any text");
+    }
+    short
 }

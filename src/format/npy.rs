@@ -1,12 +1,12 @@
 //! Relevance maps as `.npy` files (NumPy's format, version 1.0, C order).
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
-use ndarray_npy::{ReadNpyExt, WritableElement, WriteNpyExt};
+use ndarray_npy::{ReadNpyExt, WritableElement, WriteNpyError, WriteNpyExt};
 
-use super::atomic::{AtomicFile, WriteError};
+use super::atomic::{self, WriteError};
 
 crate::closed_set! {
     /// The numbers' type in the file.
@@ -28,30 +28,39 @@ pub struct NpyError {
     pub reason: String,
 }
 
-/// Writes `map` to `path`, whole or not at all.
+/// Writes a relevance map as numbers of type `dtype`.
 ///
 /// # Errors
-/// Those of [`AtomicFile`].
-pub fn write(path: &Path, map: ArrayView2<'_, f64>, dtype: Dtype) -> Result<(), WriteError> {
+/// Those of `out`.
+pub fn encode(map: ArrayView2<'_, f64>, dtype: Dtype, out: &mut dyn Write) -> io::Result<()> {
     match dtype {
-        Dtype::F64 => write_array(path, &map),
-        Dtype::F32 => write_array(path, &map.mapv(|value| value as f32)),
+        Dtype::F64 => encode_array(&map, out),
+        Dtype::F32 => encode_array(&map.mapv(|value| value as f32), out),
     }
 }
 
 /// Writes a matrix of any number type to `path`, whole or not at all.
 ///
 /// # Errors
-/// Those of [`AtomicFile`].
+/// [`WriteError`].
 pub fn write_array<S>(path: &Path, array: &ArrayBase<S, Ix2>) -> Result<(), WriteError>
 where
     S: Data,
     S::Elem: WritableElement,
 {
-    let mut file = AtomicFile::create(path)?;
-    array.write_npy(&mut file).map_err(|error| WriteError::io(path)(std::io::Error::other(error)))?;
-    file.flush().map_err(WriteError::io(path))?;
-    file.commit()
+    atomic::write_with(path, |out| encode_array(array, out))
+}
+
+fn encode_array<S>(array: &ArrayBase<S, Ix2>, out: &mut dyn Write) -> io::Result<()>
+where
+    S: Data,
+    S::Elem: WritableElement,
+{
+    array.write_npy(out).map_err(|error| match error {
+        // The system's own error, so that a full disk is known as one.
+        WriteNpyError::Io(error) => error,
+        other => io::Error::other(other),
+    })
 }
 
 /// Reads a map of either type.
@@ -75,12 +84,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("map.npy");
         let map = ndarray::array![[0.1, -2.0, 3.5], [0.0, 1e-9, 7.0]];
-        write(&path, map.view(), Dtype::F64).unwrap();
+        let write = |dtype| atomic::write_with(&path, |out| encode(map.view(), dtype, out)).unwrap();
+        write(Dtype::F64);
         assert_eq!(read(&path).unwrap(), map);
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
         assert_eq!(bytes.len(), 128 + 6 * 8);
-        write(&path, map.view(), Dtype::F32).unwrap();
+        write(Dtype::F32);
         assert!((read(&path).unwrap() - &map).iter().all(|d| d.abs() < 1e-6));
         assert!(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains("'<f4'"));
         std::fs::write(&path, b"nonsense").unwrap();
