@@ -20,9 +20,10 @@ use crate::evaluate;
 use crate::evaluate::localisation::positive_share;
 use crate::explanation::Query;
 use crate::export::drawing::{Base, Drawing, FilesError};
+use crate::format::batch::Batch;
 use crate::format::npy::Dtype;
 use crate::format::path_text::to_text;
-use crate::format::png::write_png;
+use crate::format::png::{self, write_png};
 use crate::heatmap::Panel;
 use crate::model::{Keep, Model};
 use crate::numeric::random::stream;
@@ -142,6 +143,7 @@ fn textures() -> Result<Vec<(&'static str, Picture)>, Error> {
 
 /// `tiles/train/<texture>/*.png` from the left halves, `tiles/test/…` from the right ones.
 fn write_tiles(folder: &Path, textures: &[(&str, Picture)]) -> Result<(), Error> {
+    let mut files = Batch::default();
     for (name, texture) in textures {
         for (split, left) in [("train", 0), ("test", HALF)] {
             let steps = |length: usize| (0..=(length - TILE) / STEP).map(|i| i * STEP);
@@ -149,12 +151,12 @@ fn write_tiles(folder: &Path, textures: &[(&str, Picture)]) -> Result<(), Error>
                 for x in steps(HALF) {
                     let tile = texture.crop(left + x, y, TILE, TILE)?;
                     let path = folder.join(split).join(name).join(format!("x{x:03}y{y:03}.png"));
-                    write_png(&path, &tile.rgb8(), &[]).map_err(FilesError::from)?;
+                    files.write(&path, |out| png::encode(&tile.rgb8(), &[], out))?;
                 }
             }
         }
     }
-    Ok(())
+    Ok(files.sync()?)
 }
 
 /// The mosaic, and each category's strip in the order of the textures (which is the categories': both are sorted by name).

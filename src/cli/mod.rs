@@ -118,6 +118,9 @@ pub fn main() -> ExitCode {
     if timings && result.is_ok() {
         reporter.timings();
     }
+    if crate::format::lock::met_none() {
+        reporter.warn("the file system has no locks; lock files (NAME.held) are used instead");
+    }
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(3),

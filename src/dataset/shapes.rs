@@ -6,6 +6,7 @@
 
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use image::{Rgb, RgbImage};
 use imageproc::drawing::draw_line_segment_mut;
@@ -15,7 +16,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::format::atomic::{self, WriteError};
-use crate::format::png::write_png;
+use crate::format::batch::Batch;
+use crate::format::png;
 use crate::numeric::random::stream;
 use crate::picture::Rectangle;
 
@@ -142,19 +144,24 @@ pub fn generate(
     if std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(ShapesError::NotEmpty { path: out.to_path_buf() });
     }
-    std::fs::create_dir_all(out).map_err(WriteError::io(out))?;
-    let progress = std::sync::Mutex::new(progress);
+    atomic::create_folder(out)?;
+    let progress = Mutex::new(progress);
+    // Synced together at the end: one by one would take as long as drawing.
+    let files = Mutex::new(Batch::default());
     let labels: Vec<[bool; 2]> = (0..options.pictures)
         .into_par_iter()
         .map(|index| {
             let scene = scene(options, index);
-            write_scene(out, index, &scene)?;
+            let written = write_scene(out, index, &scene)?;
+            // A poisoned lock still holds whole names.
+            files.lock().unwrap_or_else(PoisonError::into_inner).append(written);
             if let Ok(mut progress) = progress.lock() {
                 progress(index);
             }
             Ok([Shape::Circle, Shape::Polygon].map(|shape| scene.objects.iter().any(|object| object.shape == shape)))
         })
         .collect::<Result<_, ShapesError>>()?;
+    files.into_inner().unwrap_or_else(PoisonError::into_inner).sync()?;
     write_lists(out, &labels)?;
     Ok(ShapesReport {
         pictures: options.pictures,
@@ -328,18 +335,19 @@ fn in_polygon(corners: &[(f64, f64)], x: f64, y: f64) -> bool {
     inside
 }
 
-fn write_scene(out: &Path, index: usize, scene: &Scene) -> Result<(), ShapesError> {
+fn write_scene(out: &Path, index: usize, scene: &Scene) -> Result<Batch, ShapesError> {
     let id = id(index);
+    let mut files = Batch::default();
     let (width, height) = scene.image.dimensions();
-    write_png(&out.join("JPEGImages").join(format!("{id}.png")), &scene.image, &[])?;
-    let grey = |values: Vec<u8>, folder: &str| -> Result<(), ShapesError> {
+    files.write(&out.join("JPEGImages").join(format!("{id}.png")), |out| png::encode(&scene.image, &[], out))?;
+    let mut grey = |values: Vec<u8>, folder: &str| -> Result<(), ShapesError> {
         let image = image::GrayImage::from_raw(width, height, values).expect("one value per pixel");
         let path = out.join(folder).join(format!("{id}.png"));
         let mut bytes = std::io::Cursor::new(Vec::new());
         image
             .write_to(&mut bytes, image::ImageFormat::Png)
             .map_err(|error| WriteError::io(&path)(std::io::Error::other(error)))?;
-        Ok(atomic::write(&path, bytes.get_ref())?)
+        Ok(files.write(&path, |out| out.write_all(bytes.get_ref()))?)
     };
     grey(scene.owner.clone(), "SegmentationObject")?;
     let class = |number: &u8| match number.checked_sub(1).and_then(|at| scene.objects.get(usize::from(at))) {
@@ -365,7 +373,8 @@ fn write_scene(out: &Path, index: usize, scene: &Scene) -> Result<(), ShapesErro
         "<annotation>\n\t<filename>{id}.png</filename>\n\t<size>\n\t\t<width>{width}</width>\n\t\t<height>{height}</height>\n\
          \t\t<depth>3</depth>\n\t</size>\n\t<segmented>1</segmented>\n{objects}</annotation>\n"
     );
-    Ok(atomic::write(&out.join("Annotations").join(format!("{id}.xml")), text.as_bytes())?)
+    files.write(&out.join("Annotations").join(format!("{id}.xml")), |out| out.write_all(text.as_bytes()))?;
+    Ok(files)
 }
 
 fn write_lists(out: &Path, labels: &[[bool; 2]]) -> Result<(), ShapesError> {

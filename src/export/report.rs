@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::error::ExportError;
-use super::manifest::Line;
+use super::manifest::{Header, Line};
 
 /// How an export went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -36,8 +36,12 @@ impl Report {
     /// Reads the finished manifest once more and counts.
     pub(super) fn count(&mut self, manifest: &Path) -> Result<(), ExportError> {
         let read = |source| ExportError::Read { path: manifest.to_path_buf(), source };
-        for text in BufReader::new(File::open(manifest).map_err(read)?).lines() {
-            let line: Line = serde_json::from_str(&text.map_err(read)?)
+        for (number, text) in BufReader::new(File::open(manifest).map_err(read)?).lines().enumerate() {
+            let text = text.map_err(read)?;
+            if number == 0 && serde_json::from_str::<Header>(&text).is_ok() {
+                continue;
+            }
+            let line: Line = serde_json::from_str(&text)
                 .map_err(|source| ExportError::Malformed { path: manifest.to_path_buf(), source })?;
             self.add(line);
         }

@@ -21,6 +21,7 @@ use crate::bow::{BagOfWords, model_file};
 use crate::cli::error::Error;
 use crate::dataset::{Dataset, DatasetError, Entry, Layout};
 use crate::export::drawing::FilesError;
+use crate::format::atomic::create_folder;
 use crate::format::png::write_png;
 use crate::heatmap::sheet::Sheet;
 use crate::progress::Progress;
@@ -118,7 +119,7 @@ pub fn make(order: &Order, progress: &dyn Progress) -> Result<Report, Error> {
     let photographs = studio.photographs()?;
     let voc = photographs.as_ref().map(|_| studio.settings(Preset::PaperVoc, photographs.as_ref())).transpose()?;
     let shapes = studio.settings(Preset::PaperShapes, None)?;
-    std::fs::create_dir_all(&order.out).map_err(crate::format::atomic::WriteError::io(&order.out))?;
+    create_folder(&order.out)?;
     if studio.wants(Figure::Fig3) {
         root_point::draw(&mut studio)?;
     }

@@ -244,7 +244,7 @@ fn whole_folder(parent: &Path, name: &str, fill: impl FnOnce(&Path) -> Result<()
     if target.is_dir() {
         return Ok(target);
     }
-    std::fs::create_dir_all(parent).map_err(WriteError::io(parent))?;
+    atomic::create_folder(parent)?;
     let part = tempfile::Builder::new().prefix(".part-").tempdir_in(parent).map_err(WriteError::io(parent))?;
     let filled = part.path().join(name);
     fill(&filled)?;

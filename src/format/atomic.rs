@@ -189,6 +189,8 @@ impl AtomicFile {
                 let file = File::options().write(true).open(target).map_err(fail())?;
                 return Ok(Self { target: target.to_path_buf(), part: None, writer: Some(BufWriter::new(file)) });
             }
+            // Found now: the part's own name may be short enough, and the name would be refused after all the work.
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return Err(fail()(error)),
             _ => {}
         }
         let destination = destination(target).map_err(fail())?;

@@ -130,14 +130,186 @@ fn a_merge_names_a_missing_picture_and_changes_nothing() {
     }
     let manifest = out.join("manifest.0-of-2.jsonl");
     let text_of = std::fs::read_to_string(&manifest).unwrap();
-    let first: Line = serde_json::from_str(text_of.lines().next().unwrap()).unwrap();
-    let rest: String = text_of.lines().skip(1).map(|line| format!("{line}\n")).collect();
-    std::fs::write(&manifest, rest).unwrap();
+    // The first line says which export it is.
+    let first: Line = serde_json::from_str(text_of.lines().nth(1).unwrap()).unwrap();
+    let kept = text_of.lines().enumerate().filter(|(number, _)| *number != 1);
+    std::fs::write(&manifest, kept.map(|(_, line)| format!("{line}\n")).collect::<String>()).unwrap();
     let errors = fail(2, &["export", "merge", text(&out)]);
     assert!(errors.contains(&first.picture), "{errors}");
     assert!(manifest.is_file() && !out.join("manifest.jsonl").exists());
     let errors = fail(2, &["export", "merge", text(folder.path())]);
     assert!(errors.contains("run.json"), "{errors}");
+    let nothing = folder.path().join("nothing");
+    let errors = fail(2, &["export", "merge", text(&nothing)]);
+    assert!(errors.contains("nothing\" is no folder") && !nothing.exists(), "{errors}");
+}
+
+/// Two exports by two models, of which one gets a shard of the other.
+#[test]
+fn a_merge_refuses_a_shard_of_another_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, other) = (folder.path().join("out"), folder.path().join("other"));
+    for shard in ["0/2", "1/2"] {
+        succeed(&arguments(&out, &["--shard", shard, "--no-heatmap"]));
+        succeed(&arguments(&other, &["--shard", shard, "--no-heatmap", "--bias", "sink"]));
+    }
+    let manifest = "manifest.1-of-2.jsonl";
+    let own = std::fs::read(out.join(manifest)).unwrap();
+    std::fs::copy(other.join(manifest), out.join(manifest)).unwrap();
+    let before = contents(&out);
+    for errors in
+        [fail(2, &["export", "merge", text(&out)]), fail(2, &arguments(&out, &["--shard", "1/2", "--no-heatmap"]))]
+    {
+        assert!(errors.contains("manifest.1-of-2.jsonl\" belongs to another export"), "{errors}");
+    }
+    assert!(before == contents(&out), "the refused merge changed something");
+    // A manifest of an earlier version has no first line that says so: merged with a warning.
+    let text_of = String::from_utf8(own).unwrap();
+    std::fs::write(out.join(manifest), text_of.split_once('\n').unwrap().1).unwrap();
+    let output = run(&["export", "merge", text(&out)]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && errors.contains("1-of-2.jsonl\" was written by an earlier version"), "{errors}");
+}
+
+#[test]
+fn a_merge_names_maps_that_are_missing_or_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    for shard in ["0/2", "1/2"] {
+        succeed(&arguments(&out, &["--shard", shard, "--no-heatmap"]));
+    }
+    let mut maps: Vec<String> = contents(&out).keys().filter(|name| name.ends_with(".npy")).cloned().collect();
+    maps.truncate(2);
+    std::fs::remove_file(out.join(&maps[0])).unwrap();
+    std::fs::File::options().write(true).open(out.join(&maps[1])).unwrap().set_len(1000).unwrap();
+    let errors = fail(2, &["export", "merge", text(&out)]);
+    assert!(errors.contains("2 maps are missing") && maps.iter().all(|map| errors.contains(map)), "{errors}");
+    for shard in ["0/2", "1/2"] {
+        succeed(&arguments(&out, &["--shard", shard, "--no-heatmap"]));
+    }
+    succeed(&["export", "merge", text(&out)]);
+}
+
+/// What a power cut leaves of files that were not yet on disk.
+#[test]
+fn empty_and_cut_files_are_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, out) = (folder.path().join("whole"), folder.path().join("out"));
+    succeed(&arguments(&whole, &[]));
+    succeed(&arguments(&out, &[]));
+    let lines = lines(&out);
+    let map = |line: &Line| out.join(&line.files["relevance"]);
+    assert_eq!(lines[0].bytes, Some(std::fs::metadata(map(&lines[0])).unwrap().len()));
+    std::fs::write(map(&lines[0]), "").unwrap();
+    std::fs::File::options().write(true).open(map(&lines[1])).unwrap().set_len(500).unwrap();
+    std::fs::write(out.join(&lines[2].files["heatmap"]), "").unwrap();
+    succeed(&arguments(&out, &[]));
+    assert_same_files(&whole, &out);
+}
+
+/// A name that fits into 255 bytes, but not with category and kind.
+#[test]
+fn a_picture_of_the_longest_name_is_exported_and_explained_under_a_shorter_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let long = "鳥".repeat(83);
+    for (name, number) in [("short", 5), (long.as_str(), 6)] {
+        std::fs::copy(picture(number), pictures.join(format!("{name}.png"))).unwrap();
+    }
+    let out = folder.path().join("out");
+    let arguments =
+        ["export", text(&pictures), "--model", text(model()), "--out", text(&out), "--heatmap", "binarised"];
+    succeed(&arguments);
+    let found = lines(&out);
+    assert_eq!(found[1].picture, long);
+    assert!(found.iter().flat_map(|line| line.files.values()).all(|file| out.join(file).is_file()));
+    assert!(found[1].files["relevance"].starts_with("鳥鳥") && found[1].files["relevance"].contains('~'));
+    let again = succeed(&arguments);
+    assert!(again.contains("2 pictures taken over"), "{again}");
+    let maps = folder.path().join("maps");
+    let one = pictures.join("short.png");
+    let other = pictures.join(format!("{long}.png"));
+    succeed(&[
+        "explain",
+        text(&one),
+        text(&other),
+        "--model",
+        text(model()),
+        "--category",
+        "top",
+        "--out",
+        text(&maps),
+    ]);
+    assert_eq!(contents(&maps).len(), 8);
+}
+
+/// A name that can't be written costs its own picture: here a folder stands in its place.
+#[test]
+fn a_map_whose_name_is_taken_costs_only_its_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    std::fs::create_dir_all(&pictures).unwrap();
+    for number in [5, 6] {
+        std::fs::copy(picture(number), pictures.join(format!("{number}.png"))).unwrap();
+    }
+    let out = folder.path().join("out");
+    for category in ["circle", "polygon"] {
+        std::fs::create_dir_all(out.join(format!("5.{category}.npy"))).unwrap();
+    }
+    let arguments = ["export", text(&pictures), "--model", text(model()), "--out", text(&out)];
+    let errors = fail(3, &arguments);
+    assert!(errors.contains("\"5\" failed") && errors.contains("it is a folder"), "{errors}");
+    let found = lines(&out);
+    assert!(found[0].error.is_some() && found[1].error.is_none());
+}
+
+#[test]
+fn pictures_that_need_no_lines_are_not_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..4 {
+        std::fs::copy(picture(number), folder.path().join(format!("{number}.png"))).unwrap();
+    }
+    let list = folder.path().join("list.csv");
+    std::fs::write(&list, "1.png,circle\n2.png\n3.png,polygon\n").unwrap();
+    let out = folder.path().join("out");
+    let arguments = ["export", "--list", text(&list), "--model", text(model()), "--out", text(&out), "--no-heatmap"];
+    let first = succeed(&arguments);
+    assert!(!first.contains("taken over"), "{first}");
+    let second = succeed(&arguments);
+    assert!(second.contains("2 pictures taken over"), "{second}");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_output_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    let one = picture(5);
+    let commands: [&[&str]; 4] = [
+        &arguments(&file, &[]),
+        &["explain", text(&one), "--model", text(model()), "--category", "top", "--out", text(&file)],
+        &["model", "export", text(model()), "--out", text(&file)],
+        &["shapes", "--out", text(&file), "--pictures", "3"],
+    ];
+    for command in commands {
+        let errors = fail(2, command);
+        assert!(errors.contains("file\": it is a file, not a folder") && errors.contains("hint:"), "{errors}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_that_is_a_link_is_written_where_it_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("disk")).unwrap();
+    std::os::unix::fs::symlink("disk/scores.csv", at("scores.csv")).unwrap();
+    let scores = at("scores.csv");
+    let data = ["--data", text(shapes()), "--split", "test", "--model", text(model())];
+    succeed(&[&["evaluate"], &data[..], &["--scores", text(&scores)]].concat());
+    assert!(scores.is_symlink() && std::fs::metadata(at("disk/scores.csv")).unwrap().len() > 0);
 }
 
 #[test]
