@@ -52,7 +52,7 @@
 //!
 //! | room | what it holds |
 //! | --- | --- |
-//! | `cli`, `figures` | the program, and the paper's figures from the data at hand |
+//! | `cli`, `figures`, `error` | the program, the paper's figures from the data at hand, errors as a user reads them |
 //! | [`AnyModel`] | a model of any family, from a file that says which one it is |
 //! | [`bow`] | the Bag-of-Words family: `features`, `words` and `score`, each with both directions; training; model and trace files |
 //! | — the seam — | nothing below knows which families of models there are |
@@ -81,6 +81,8 @@ pub mod causes;
 #[doc(hidden)]
 pub mod cli;
 pub mod dataset;
+#[cfg(feature = "cli")]
+mod error;
 pub mod evaluate;
 pub mod explanation;
 pub mod export;

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::report::Reporter;
 use crate::any::{AnyModel, BiasMode, Decomposition, Method, Roots};
-use crate::cli::error::Error;
 use crate::dataset::{Aligned, Dataset, Layout};
+use crate::error::Error;
 use crate::explanation::{Query, Selection, Target};
 use crate::export::drawing::Drawing;
 use crate::format::npy::Dtype;

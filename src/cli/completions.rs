@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Outcome;
 use super::report::Reporter;
-use crate::cli::error::Error;
+use crate::error::Error;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  bowsight completions bash > ~/.local/share/bash-completion/completions/bowsight")]

@@ -12,7 +12,7 @@ use crate::bow::features::quantiles::Region;
 use crate::bow::features::{Family, ZeroRule};
 use crate::bow::score::kernel::KernelKind;
 use crate::bow::words::mapping::MappingKind;
-use crate::cli::error::Error;
+use crate::error::Error;
 use crate::settings::Draft;
 
 /// A configuration from file and flags; flags win.

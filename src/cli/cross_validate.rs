@@ -10,8 +10,8 @@ use super::configuring::Configuring;
 use super::evaluate::{confusion_document, confusion_table, percent, pictures_line, write_scores};
 use super::report::{Reporter, table};
 use crate::bow::train::folds::{CrossValidation, cross_validate};
-use crate::cli::error::Error;
 use crate::dataset::Dataset;
+use crate::error::Error;
 use crate::evaluate::across_folds::{AcrossFolds, Ranking, Spread, across_folds};
 use crate::format::atomic::{AtomicFile, WriteError};
 

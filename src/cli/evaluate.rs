@@ -8,8 +8,8 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::{Data, Labels, ModelFile};
 use super::report::{Reporter, table};
-use crate::cli::error::Error;
 use crate::dataset::Dataset;
+use crate::error::Error;
 use crate::evaluate::{self, AveragePrecision, Measures, PictureScores, mean_auc, mean_precision};
 use crate::format::atomic::{AtomicFile, WriteError};
 

@@ -12,7 +12,7 @@ use super::arguments::{Explaining, ModelFile, selection};
 use super::evidence::{Evidence, Found, Place, Reader};
 use super::report::Reporter;
 use crate::causes::chain;
-use crate::cli::error::Error;
+use crate::error::Error;
 use crate::explanation::{Query, Selection};
 use crate::export::drawing::{Base, Drawing, Files, FilesError, WindowAccount, require_different_names};
 use crate::format::path_text::to_text;

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use super::Outcome;
 use super::arguments::Global;
 use super::report::{Reporter, table};
-use crate::cli::error::Error;
 use crate::dataset::Layout;
+use crate::error::Error;
 use crate::figures::{Figure, Order, Report, make};
 
 #[derive(Debug, Args)]

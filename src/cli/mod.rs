@@ -5,7 +5,6 @@ mod completions;
 mod configuring;
 mod cross_validate;
 mod demo;
-pub(crate) mod error;
 mod evaluate;
 mod evidence;
 mod explain;
@@ -21,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cli::error::Error;
+use crate::error::Error;
 use report::Reporter;
 
 /// What a command that ran to its end says of it.

@@ -10,8 +10,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::arguments::Global;
 use crate::causes::causes;
-use crate::cli::error::Error;
 use crate::dataset::{Dataset, Weight};
+use crate::error::Error;
 use crate::progress::Progress;
 use crate::timings::Timings;
 

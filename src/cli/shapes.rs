@@ -7,8 +7,8 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::Global;
 use super::report::Reporter;
-use crate::cli::error::Error;
 use crate::dataset::shapes::{ShapesOptions, generate};
+use crate::error::Error;
 use crate::progress::Progress;
 
 #[derive(Debug, Args)]

@@ -114,6 +114,7 @@ impl ShapesError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ShapesError::NotEmpty { .. } => Some("give another --out folder, or empty this one".to_string()),
+            ShapesError::Write(error) => error.hint(),
             _ => None,
         }
     }

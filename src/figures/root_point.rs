@@ -16,7 +16,7 @@ use crate::bow::score::gram::{gram, sums};
 use crate::bow::score::kernel::KernelKind;
 use crate::bow::score::svm::{Problem, Solution, solve};
 use crate::bow::score::{Channel, Decision, Decomposition, Explaining};
-use crate::cli::error::Error;
+use crate::error::Error;
 use crate::heatmap::Palette;
 use crate::heatmap::sheet::{Cell, Sheet};
 use crate::numeric::random::stream;

@@ -351,8 +351,8 @@ fn full_and_unwritable_outputs_are_errors_and_leave_nothing() {
     let below = file.join("model.bowsight");
     let mut arguments = vec!["train", "--data", text(shapes()), "--split", "trainval", "--model", text(&below)];
     arguments.extend(SMALL);
-    let errors = fail(1, &arguments);
-    assert!(errors.contains("model.bowsight"), "{errors}");
+    let errors = fail(2, &arguments);
+    assert!(errors.contains("it is a file, not a folder"), "{errors}");
     assert_eq!(contents(folder.path()).len(), 1);
 }
 

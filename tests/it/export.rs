@@ -290,7 +290,7 @@ fn a_file_in_the_place_of_the_output_folder_is_named() {
         &arguments(&file, &[]),
         &["explain", text(&one), "--model", text(model()), "--category", "top", "--out", text(&file)],
         &["model", "export", text(model()), "--out", text(&file)],
-        &["shapes", "--out", text(&file), "--pictures", "3"],
+        &["shapes", "--out", text(&file), "--pictures", "10"],
     ];
     for command in commands {
         let errors = fail(2, command);
