@@ -16,9 +16,9 @@ use bowsight::bow::score::{
     BiasMode, Classifier, Decomposition, Explaining, KernelChannel, KernelMachine, LinearChannel, LinearMachine, Roots,
 };
 use bowsight::bow::twins::TrainingPicture;
-use bowsight::bow::words::codebook::Codebook;
-use bowsight::bow::words::mapping::MappingKind;
+use bowsight::bow::words::coding::Coding;
 use bowsight::bow::words::mapping::fisher::Fisher;
+use bowsight::bow::words::mapping::{MappingKind, mapping};
 use bowsight::bow::words::mixture::GaussianMixture;
 use bowsight::bow::words::nearest::NearestWords;
 use bowsight::bow::words::pooling::PoolingKind;
@@ -116,10 +116,10 @@ fn words(count: usize, width: usize, random: &mut impl rand::Rng) -> Array2<f32>
 }
 
 /// Random words, or a random mixture on a random projection.
-fn codebook(config: &ChannelConfig, random: &mut impl rand::Rng) -> Codebook {
+fn coding(config: &ChannelConfig, random: &mut impl rand::Rng) -> Coding {
     let (count, width) = (config.vocabulary.words, features::family(&config.descriptor).width());
     if config.mapping.kind != MappingKind::Fisher {
-        return Codebook::Words(NearestWords::new(words(count, width, random)), 0.2);
+        return with_words(config, words(count, width, random));
     }
     let (mean, axes) = (words(1, width, random).row(0).to_vec(), words(config.mapping.reduced, width, random));
     let sign = |random: &mut dyn rand::Rng| if random.random::<bool>() { 1.0 } else { -1.0 };
@@ -132,17 +132,20 @@ fn codebook(config: &ChannelConfig, random: &mut impl rand::Rng) -> Codebook {
     mixture(config, mean, axes, GaussianMixture::new(means, variances, weights.iter().map(|w| w / sum).collect()))
 }
 
-fn mixture(config: &ChannelConfig, mean: Vec<f32>, axes: Array2<f32>, mixture: GaussianMixture) -> Codebook {
-    Codebook::Mixture(Fisher::new(&config.mapping, Some(PrincipalComponents::new(mean, axes)), mixture).into())
+fn with_words(config: &ChannelConfig, words: Array2<f32>) -> Coding {
+    let mapping = mapping(&config.mapping).unwrap();
+    Coding::Words { nearest: NearestWords::new(words), variance: 0.2, mapping }
+}
+
+fn mixture(config: &ChannelConfig, mean: Vec<f32>, axes: Array2<f32>, mixture: GaussianMixture) -> Coding {
+    Coding::Mixture(Fisher::new(&config.mapping, Some(PrincipalComponents::new(mean, axes)), mixture).into())
 }
 
 /// The same words or components in another order.
-fn reordered(config: &ChannelConfig, codebook: &Codebook, order: &[usize]) -> Codebook {
-    match codebook {
-        Codebook::Words(nearest, variance) => {
-            Codebook::Words(NearestWords::new(nearest.words().select(ndarray::Axis(0), order)), *variance)
-        }
-        Codebook::Mixture(fisher) => {
+fn reordered(config: &ChannelConfig, coding: &Coding, order: &[usize]) -> Coding {
+    match coding {
+        Coding::Words { nearest, .. } => with_words(config, nearest.words().select(ndarray::Axis(0), order)),
+        Coding::Mixture(fisher) => {
             let (principal, old) = (fisher.principal().unwrap(), fisher.mixture());
             let [means, variances] = [old.means(), old.variances()].map(|a| a.select(ndarray::Axis(0), order));
             let weights = order.iter().map(|&k| old.weights()[k]).collect();
@@ -153,15 +156,15 @@ fn reordered(config: &ChannelConfig, codebook: &Codebook, order: &[usize]) -> Co
 }
 
 /// The same, unable to tell a descriptor from its mirror image: words, or the projection's mean and axes, become the means of themselves and their mirror images.
-fn mirror_symmetric(config: &ChannelConfig, codebook: &Codebook) -> Codebook {
+fn mirror_symmetric(config: &ChannelConfig, coding: &Coding) -> Coding {
     // x bins swapped, orientation t → (4 − t) mod 8.
     let twin = |d: usize| (12 - d % 8) % 8 + 8 * ((3 - d / 8 % 4) + 4 * (d / 32));
     let symmetric = |rows: &Array2<f32>| {
         Array2::from_shape_fn(rows.dim(), |(row, d)| (rows[(row, d)] + rows[(row, twin(d))]) / 2.0)
     };
-    match codebook {
-        Codebook::Words(nearest, variance) => Codebook::Words(NearestWords::new(symmetric(nearest.words())), *variance),
-        Codebook::Mixture(fisher) => {
+    match coding {
+        Coding::Words { nearest, .. } => with_words(config, symmetric(nearest.words())),
+        Coding::Mixture(fisher) => {
             let principal = fisher.principal().unwrap();
             let mean = Array2::from_shape_vec((1, 128), principal.mean().to_vec()).unwrap();
             let mean = symmetric(&mean).row(0).to_vec();
@@ -185,13 +188,13 @@ fn model(channels: Vec<ChannelConfig>, seed: u64) -> BagOfWords {
     let mut channels = Vec::new();
     let mut kernels = Vec::new();
     for config in &settings.channel {
-        let codebook = codebook(config, &mut random);
+        let coding = coding(config, &mut random);
         let mut histograms = Array2::from_shape_fn((PICTURES, config.dimensions()), |_| random.random::<f32>());
         for mut row in histograms.rows_mut() {
             let sum = row.sum();
             row /= sum;
         }
-        channels.push(FittedChannel { encoder: Encoder::new(config.clone(), codebook), examples: None });
+        channels.push(FittedChannel { encoder: Encoder::new(config.clone(), coding), examples: None });
         let (width, scale) = (0.2 + random.random::<f64>(), 0.05 + random.random::<f64>());
         let beta = 1.0 / settings.channel.len() as f64;
         kernels.push(KernelChannel::new(config.kernel.kind.with_width(width), histograms, scale, beta));
@@ -286,7 +289,7 @@ fn encoded(model: &BagOfWords, picture: &Picture) -> Vec<Encoded> {
 
 /// Whether two of the words next to a feature are equally far from it.
 fn has_ties(encoder: &Encoder, picture: &Picture) -> bool {
-    let Codebook::Words(nearest, _) = &encoder.codebook else { return false };
+    let Coding::Words { nearest, .. } = &encoder.coding else { return false };
     let descriptors = encoder.features(picture, true).descriptors.unwrap();
     let slice = |row: ndarray::ArrayView1<'_, f32>| row.to_vec();
     descriptors.rows().into_iter().any(|descriptor| {
@@ -628,8 +631,8 @@ proptest! {
         let rows: Vec<usize> = (0..PICTURES).rev().collect();
         let by_cell: Vec<usize> = (0..5).flat_map(|cell| order.iter().map(move |w| cell * words + w)).flat_map(|w| w * block..(w + 1) * block).collect();
         let config = turned.settings.channel[0].clone();
-        let codebook = reordered(&config, &turned.channels[0].encoder.codebook, &order);
-        turned.channels = vec![FittedChannel { encoder: Encoder::new(config, codebook), examples: None }];
+        let coding = reordered(&config, &turned.channels[0].encoder.coding, &order);
+        turned.channels = vec![FittedChannel { encoder: Encoder::new(config, coding), examples: None }];
         let machine = machine_mut(&mut turned);
         let old = &machine.channels[0];
         let histograms = old.histograms().select(ndarray::Axis(0), &rows).select(ndarray::Axis(1), &by_cell);
@@ -727,8 +730,8 @@ fn mirrored_pictures_have_mirrored_maps() {
             let image = image::imageops::flip_horizontal(&picture.rgb8());
             Picture::from_rgb8(width, 30, image.into_raw()).unwrap()
         };
-        let codebook = mirror_symmetric(&config, &model.channels[0].encoder.codebook);
-        model.channels[0].encoder = Encoder::new(config, codebook);
+        let coding = mirror_symmetric(&config, &model.channels[0].encoder.coding);
+        model.channels[0].encoder = Encoder::new(config, coding);
         let (a, b) = (explain(&model, &picture, query(0)), explain(&model, &mirrored, query(0)));
         assert!((a.score - b.score).abs() < 1e-3 * a.score.abs().max(1.0), "{} {}", a.score, b.score);
         let back = b.relevance.slice(ndarray::s![.., ..;-1]).to_owned();

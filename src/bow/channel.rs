@@ -10,8 +10,7 @@ use super::features::{self, FeatureFamily};
 use super::stages;
 use super::words::Assignment;
 use super::words::cells::Cells;
-use super::words::codebook::Codebook;
-use super::words::mapping::{self, Mapping, MappingKind, Nearest};
+use super::words::coding::Coding;
 use super::words::normalise::normalise;
 use super::words::pooling::{self, Pooled, Pooling, Shared};
 use crate::ledger::Kept;
@@ -24,10 +23,9 @@ use crate::timings::Timings;
 pub struct Encoder {
     /// The channel's settings.
     pub config: ChannelConfig,
-    /// What features are mapped to.
-    pub codebook: Codebook,
+    /// What features are coded with.
+    pub coding: Coding,
     family: Box<dyn FeatureFamily>,
-    mapping: Option<Box<dyn Mapping>>,
     pooling: Box<dyn Pooling>,
 }
 
@@ -58,20 +56,11 @@ pub struct Encoded {
 }
 
 impl Encoder {
-    /// An encoder over a known codebook.
-    ///
-    /// # Panics
-    /// Where the codebook is not of the kind that the mapping needs: a mixture for Fisher vectors, words for all others.
-    pub fn new(config: ChannelConfig, codebook: Codebook) -> Self {
+    /// An encoder with a known coding, which `config.mapping` and `config.vocabulary` describe.
+    pub fn new(config: ChannelConfig, coding: Coding) -> Self {
         let family = features::family(&config.descriptor);
-        let mapping = match codebook {
-            Codebook::Words(_, variance) => mapping::mapping(&config.mapping, variance),
-            Codebook::Mixture(_) => None,
-        };
-        let fits = mapping.is_some() != (config.mapping.kind == MappingKind::Fisher);
-        assert!(fits, "the mapping \"{}\" needs another codebook", config.mapping.kind);
         let pooling = config.pooling.kind.pooling(config.pooling.p);
-        Self { config, codebook, family, mapping, pooling }
+        Self { config, coding, family, pooling }
     }
 
     /// The word that a dimension of the histogram belongs to, whatever the cell; a mixture's components have several dimensions in each.
@@ -88,14 +77,9 @@ impl Encoder {
     /// Picture → local features → words.
     pub fn features(&self, picture: &Picture, keep_descriptors: bool) -> Features {
         let grid = self.family.grid(picture.width(), picture.height());
-        let k = self.config.neighbours();
-        let mut assignment = match &self.codebook {
-            Codebook::Words(..) => Assignment { neighbours: k, ..Assignment::default() },
-            Codebook::Mixture(fisher) => fisher.begin(),
-        };
+        let mut assignment = self.coding.begin();
         let mut numbers = Vec::new();
         let mut kept: Vec<f32> = Vec::new();
-        let mut weights = vec![0.0f32; k];
         let began = Instant::now();
         let mut timings = Timings::default();
         self.family.extract(picture, &grid, &mut |strip| {
@@ -103,18 +87,7 @@ impl Encoder {
             if keep_descriptors {
                 kept.extend(strip.descriptors.iter());
             }
-            timings.time(stages::WORDS, || match (&self.codebook, &self.mapping) {
-                (Codebook::Words(nearest, _), Some(mapping)) => {
-                    nearest.search(strip.descriptors, k, |row, words, distances| {
-                        let (descriptor, vocabulary) = (strip.descriptors.row(row), nearest.words().view());
-                        mapping.weigh(&Nearest { descriptor, vocabulary, words, distances }, &mut weights);
-                        assignment.words.extend_from_slice(words);
-                        assignment.weights.extend_from_slice(&weights);
-                    });
-                }
-                (Codebook::Mixture(fisher), _) => fisher.assign(strip.descriptors, &mut assignment),
-                (Codebook::Words(..), None) => unreachable!("an encoder over words has a mapping"),
-            });
+            timings.time(stages::WORDS, || self.coding.assign(strip.descriptors, &mut assignment));
         });
         // Words are found strip by strip, in between: what is left is the features'.
         timings.add(stages::FEATURES, began.elapsed().saturating_sub(timings.total()));

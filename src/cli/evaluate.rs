@@ -8,10 +8,11 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::{Data, Labels, ModelFile};
 use super::report::{Reporter, table};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
 use crate::evaluate::{self, AveragePrecision, Measures, PictureScores, mean_auc, mean_precision};
 use crate::format::atomic::{AtomicFile, WriteError};
+use crate::model::PictureFailure;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -149,7 +150,10 @@ pub(super) fn confusion_document(categories: &[String], confusion: &[Vec<usize>]
 fn name_failures(dataset: &Dataset, scores: &[PictureScores], reporter: &Reporter) -> usize {
     let failures =
         dataset.pictures.iter().zip(scores).filter_map(|(entry, scores)| Some((entry, scores.as_ref().err()?)));
-    failures.map(|(entry, reason)| reporter.warn(&format!("picture \"{}\" is left out: {reason}", entry.id))).count()
+    let warn = |entry: &Entry, failure: &PictureFailure| {
+        reporter.warn(&format!("picture \"{}\" is left out: {}", entry.id, failure.reason()));
+    };
+    failures.map(|(entry, failure)| warn(entry, failure)).count()
 }
 
 /// One line a picture that has scores, with its fold counted from 1 where there are folds.

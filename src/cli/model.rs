@@ -11,7 +11,7 @@ use super::report::{Reporter, number, table};
 use crate::any::AnyModel;
 use crate::bow::BagOfWords;
 use crate::bow::score::Classifier;
-use crate::bow::words::codebook::Codebook;
+use crate::bow::words::coding::Coding;
 use crate::causes::chain;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::format::json;
 use crate::format::npy::write_array;
 use crate::format::path_text::to_text;
 use crate::model::Model;
-use crate::picture::Picture;
+use crate::picture::{Picture, PictureError};
 use crate::progress::Progress;
 use crate::settings::to_toml;
 
@@ -174,12 +174,12 @@ fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome
     write_array(&out.join("labels.npy"), labels)?;
     for (u, channel) in model.channels.iter().enumerate() {
         let tensor = |name: &str| out.join(format!("channels.{u}.{name}.npy"));
-        let soft_variance = match &channel.encoder.codebook {
-            Codebook::Words(nearest, variance) => {
+        let soft_variance = match &channel.encoder.coding {
+            Coding::Words { nearest, variance, .. } => {
                 write_array(&tensor("vocabulary"), nearest.words())?;
                 Some(*variance)
             }
-            Codebook::Mixture(fisher) => {
+            Coding::Mixture(fisher) => {
                 let mixture = fisher.mixture();
                 write_array(&tensor("mixture_means"), mixture.means())?;
                 write_array(&tensor("mixture_variances"), mixture.variances())?;
@@ -250,11 +250,11 @@ fn histograms(
         }
         Some(dataset) => {
             reporter.begin("histograms", dataset.pictures.len());
-            let encoded: Vec<Result<Vec<f32>, String>> = dataset
+            let encoded: Vec<Result<Vec<f32>, PictureError>> = dataset
                 .pictures
                 .par_iter()
                 .map(|entry| {
-                    let picture = Picture::open(dataset.file(entry), model.reading()).map_err(|error| chain(&error));
+                    let picture = Picture::open(dataset.file(entry), model.reading());
                     reporter.step();
                     let picture = picture?;
                     let channels = model.channels.iter();
@@ -269,9 +269,9 @@ fn histograms(
                         kept.0.push(entry.id.clone());
                         kept.1.push(row);
                     }
-                    Err(reason) => {
+                    Err(error) => {
                         failed += 1;
-                        reporter.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
+                        reporter.warn(&format!("picture \"{}\" is left out: {}", entry.id, chain(&error)));
                     }
                 }
             }

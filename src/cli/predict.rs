@@ -8,7 +8,6 @@ use rayon::prelude::*;
 use super::Outcome;
 use super::arguments::ModelFile;
 use super::report::{Reporter, table};
-use crate::causes::chain;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
 use crate::evaluate::{self, PictureScores};
@@ -49,8 +48,8 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         }
         None => {
             let score = |path: &PathBuf| -> PictureScores {
-                let picture = Picture::open(path, model.reading()).map_err(|error| chain(&error))?;
-                let seen = model.forward(&picture, Keep::Nothing).map_err(|error| chain(&error))?;
+                let picture = Picture::open(path, model.reading())?;
+                let seen = model.forward(&picture, Keep::Nothing)?;
                 Ok(seen.scores().to_vec())
             };
             let name = |path: &PathBuf| Path::display(path).to_string();
@@ -59,8 +58,8 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     };
     print(reporter, model.categories(), &names, &scores)?;
     for (name, scores) in names.iter().zip(&scores) {
-        if let Err(reason) = scores {
-            reporter.warn(&format!("picture \"{name}\" failed: {reason}"));
+        if let Err(failure) = scores {
+            reporter.warn(&format!("picture \"{name}\" failed: {}", failure.reason()));
         }
     }
     Ok(Outcome::after(incomplete || scores.iter().any(Result::is_err)))
@@ -84,7 +83,7 @@ fn print(reporter: &Reporter, categories: &[String], names: &[String], scores: &
                     categories.iter().cloned().zip(scores.iter().map(|&score| score.into())).collect();
                 serde_json::json!({"picture": name, "scores": by_name, "error": null})
             }
-            Err(reason) => serde_json::json!({"picture": name, "scores": null, "error": reason}),
+            Err(failure) => serde_json::json!({"picture": name, "scores": null, "error": failure.reason()}),
         })
         .collect();
     reporter.document(&serde_json::json!({ "pictures": pictures }))

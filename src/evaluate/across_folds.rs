@@ -99,6 +99,12 @@ pub fn across_folds(dataset: &Dataset, scores: &[PictureScores], fold: &[usize],
 mod tests {
     use super::*;
     use crate::dataset::{Entry, Layout};
+    use crate::model::PictureFailure;
+    use crate::picture::Picture;
+
+    fn unreadable() -> PictureFailure {
+        Picture::open("nowhere", &Default::default()).unwrap_err().into()
+    }
 
     #[test]
     fn folds_and_pool_are_measured() {
@@ -120,7 +126,7 @@ mod tests {
         // Fold 0 is right; fold 1 is wrong; in fold 2 a picture failed.
         let score = |a: f64, b: f64| Ok(vec![a, b]);
         let scores =
-            [score(1.0, 0.0), score(0.0, 1.0), score(-1.0, 0.0), score(0.5, 0.0), score(0.0, 0.0), Err("bad".into())];
+            [score(1.0, 0.0), score(0.0, 1.0), score(-1.0, 0.0), score(0.5, 0.0), score(0.0, 0.0), Err(unreadable())];
         let found = across_folds(&data, &scores, &[0, 0, 1, 1, 2, 2], 3);
         let auc = &found.categories[0].roc_auc;
         assert_eq!(auc.folds, [Some(1.0), Some(0.0), None]);

@@ -5,56 +5,15 @@ mod average_precision;
 pub mod localisation;
 mod one_label;
 mod roc_auc;
+mod scores;
 
 pub use across_folds::{AcrossFolds, across_folds};
 pub use average_precision::{AveragePrecision, average_precision};
 pub use one_label::{OneLabel, is_one_label, only_category};
 pub use roc_auc::roc_auc;
-
-use rayon::prelude::*;
+pub use scores::{PictureScores, scores};
 
 use crate::dataset::Dataset;
-use crate::model::Model;
-use crate::picture::Picture;
-use crate::progress::Progress;
-use crate::timings::{Stage, Timings};
-
-/// The scores of one picture in every category of the model, or why there are none.
-pub type PictureScores = Result<Vec<f64>, String>;
-
-/// Pictures that a model is given together, at most.
-const TOGETHER: usize = 32;
-
-/// Scores every picture of `dataset`, in its order.
-pub fn scores(model: &dyn Model, dataset: &Dataset, progress: &dyn Progress) -> Vec<PictureScores> {
-    progress.begin("scoring", dataset.pictures.len());
-    let enough_for_all = dataset.pictures.len().div_ceil(4 * rayon::current_num_threads());
-    let scores = dataset
-        .pictures
-        .par_chunks(enough_for_all.clamp(1, TOGETHER))
-        .flat_map_iter(|entries| {
-            let mut scores: Vec<PictureScores> = Vec::with_capacity(entries.len());
-            let (mut decoding, mut timings) = (Timings::default(), Timings::default());
-            // Decoded one after the other, as the model asks for them: a picture may be large.
-            let mut opened = entries.iter().filter_map(|entry| {
-                let picture = decoding.time(Stage::DECODE, || Picture::open(dataset.file(entry), model.reading()));
-                progress.step();
-                scores.push(picture.as_ref().map(|_| Vec::new()).map_err(|error| crate::causes::chain(error)));
-                picture.ok()
-            });
-            let found = model.scores(&mut opened);
-            timings += &found.timings;
-            for (scores, found) in scores.iter_mut().filter(|scores| scores.is_ok()).zip(found.scores) {
-                *scores = found.map_err(|error| crate::causes::chain(&error));
-            }
-            timings += &decoding;
-            progress.took(entries.len(), &timings);
-            scores
-        })
-        .collect();
-    progress.end();
-    scores
-}
 
 /// What is measured on the pictures that have scores.
 #[derive(Debug, Clone, PartialEq)]

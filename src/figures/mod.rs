@@ -238,7 +238,11 @@ impl Studio<'_> {
             None => {
                 let (model, left_out) = train_with(settings, data, self.cache().as_ref(), self.progress)?;
                 for picture in left_out {
-                    self.progress.warn(&format!("picture \"{}\" is left out: {}", picture.id, picture.reason));
+                    self.progress.warn(&format!(
+                        "picture \"{}\" is left out: {}",
+                        picture.id,
+                        picture.failure.reason()
+                    ));
                 }
                 model_file::save(&model, &file)?;
                 model

@@ -2,6 +2,7 @@
 
 mod error;
 pub mod evidence;
+mod failure;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use crate::picture::{DecodeOptions, Picture, Rectangle};
 use crate::timings::Timings;
 pub use error::{ModelError, UnknownCategory};
 use evidence::Evidence;
+pub use failure::PictureFailure;
 
 /// What a forward pass keeps beyond what the way back needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,14 @@ pub enum ReadError {
         /// All of them.
         keys: Vec<UnknownKey>,
     },
+    /// A channel that doesn't exist.
+    #[error("channel {index} does not exist: {}", existing(*count))]
+    NoChannel {
+        /// The index asked for, from 0.
+        index: usize,
+        /// Number of channels.
+        count: usize,
+    },
     /// A value of the wrong kind.
     #[error("the configuration does not fit together")]
     Shape {
@@ -91,6 +99,15 @@ pub trait Checked: Sized {
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
     table: Table,
+    /// The first channel that was set without being there, and the number of channels.
+    missing: Option<(usize, usize)>,
+}
+
+fn existing(channels: usize) -> String {
+    match channels {
+        1 => "there is one, channel 0".to_string(),
+        _ => format!("there are {channels}, channels 0 to {}", channels - 1),
+    }
 }
 
 impl Draft {
@@ -118,7 +135,7 @@ impl Draft {
     pub fn parse(text: &str, origin: &str) -> Result<Self, ReadError> {
         let table =
             text.parse().map_err(|source| ReadError::Toml { origin: origin.to_string(), source: Box::new(source) })?;
-        Ok(Self { table })
+        Ok(Self { table, missing: None })
     }
 
     /// Sets `key` (a dotted path; a channel's keys without a number go to every channel).
@@ -133,10 +150,9 @@ impl Draft {
                     channels.push(Value::Table(Table::new()));
                 }
                 if let Ok(index) = first.parse::<usize>() {
-                    // An index beyond the last channel is kept as an unknown key, which the check reports.
                     match channels.get_mut(index) {
                         Some(channel) => insert(channel, &path[2..], value),
-                        None => insert(&mut channels[0], &path[1..], value),
+                        None => self.missing = self.missing.or(Some((index, channels.len()))),
                     }
                 } else {
                     for channel in channels {
@@ -174,6 +190,9 @@ impl Draft {
     /// # Errors
     /// Unknown keys, values of the wrong kind, values out of range; all faults of one kind together.
     pub fn resolve<S: Checked>(self) -> Result<S, ReadError> {
+        if let Some((index, count)) = self.missing {
+            return Err(ReadError::NoChannel { index, count });
+        }
         let template = Table::try_from(S::Raw::default()).expect("default settings serialize");
         let mut keys = Vec::new();
         unknown_keys(&self.table, &template, "", &mut keys);
@@ -185,17 +204,17 @@ impl Draft {
     }
 }
 
+/// Puts `value` at `path` below `place`; what stands in the way is replaced, for the check to report.
 fn insert(place: &mut Value, path: &[&str], value: Value) {
-    let Value::Table(table) = place else { return };
-    match path {
-        [] => {}
-        [last] => {
-            table.insert(last.to_string(), value);
-        }
-        [first, rest @ ..] => {
-            insert(table.entry(*first).or_insert_with(|| Value::Table(Table::new())), rest, value);
-        }
+    let [first, rest @ ..] = path else {
+        *place = value;
+        return;
+    };
+    if !place.is_table() {
+        *place = Value::Table(Table::new());
     }
+    let table = place.as_table_mut().expect("it is a table by now");
+    insert(table.entry(*first).or_insert_with(|| Value::Table(Table::new())), rest, value);
 }
 
 fn unknown_keys(table: &Table, template: &Table, prefix: &str, found: &mut Vec<UnknownKey>) {

@@ -143,6 +143,28 @@ fn flags_win_over_the_file_and_reach_every_channel() {
 }
 
 #[test]
+fn a_channel_that_does_not_exist_is_named_with_those_that_do() {
+    for (text, expected) in [
+        ("seed = 3", "channel 2 does not exist: there is one, channel 0"),
+        ("[[channel]]\n[[channel]]", "channel 2 does not exist: there are 2, channels 0 to 1"),
+    ] {
+        let mut draft = Draft::parse(text, "test").unwrap();
+        draft.set("channel.2.power", 0.25);
+        draft.set("channel.5.power", 0.25);
+        assert_eq!(draft.resolve::<Settings>().unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn what_does_not_fit_its_place_is_never_dropped() {
+    for assignments in [&["channel.0=5"][..], &["svm.c=1", "svm.c.x=2"], &["seed.x=1"]] {
+        let mut draft = Draft::default();
+        assignments.iter().for_each(|text| draft.assign(text).unwrap());
+        assert!(draft.resolve::<Settings>().is_err(), "{assignments:?}");
+    }
+}
+
+#[test]
 fn the_resolved_file_resolves_to_itself() {
     let mut draft = Draft::default();
     draft.set("channel.kernel.kind", "linear");

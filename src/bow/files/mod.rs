@@ -1,6 +1,6 @@
-//! The files of the family: models, traces, and the codebooks inside models and caches.
+//! The files of the family: models, traces, and the codings inside models and caches.
 
-pub(super) mod codebook;
+pub(super) mod coding;
 mod error;
 pub mod model;
 pub mod trace;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::codebook;
+use super::coding;
 use super::error::{ModelFileError, mismatch};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{Configuration, Settings, Solver};
@@ -35,7 +35,7 @@ pub fn to_container(model: &BagOfWords) -> Container {
         container.metadata.insert(key.to_string(), value);
     }
     for (u, channel) in model.channels.iter().enumerate() {
-        codebook::insert(&mut container, u, &channel.encoder.codebook, &channel.encoder.config);
+        coding::insert(&mut container, u, &channel.encoder.coding, &channel.encoder.config);
         if let Some(examples) = &channel.examples {
             insert_examples(&mut container, u, examples);
         }
@@ -158,7 +158,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BagOfWords, ModelFileError> {
     let coefficients = Coefficients::read(&reader, &training)?;
     let mut channels = Vec::with_capacity(settings.channel.len());
     for (u, config) in settings.channel.iter().enumerate() {
-        let encoder = Encoder::new(config.clone(), codebook::read(&reader, u, config)?);
+        let encoder = Encoder::new(config.clone(), coding::read(&reader, u, config)?);
         let examples = read_examples(&reader, u, config.vocabulary.words, training.pictures.len())?;
         channels.push(FittedChannel { encoder, examples });
     }

@@ -47,7 +47,7 @@ pub fn cross_validate(
         cut(number).check(settings).map_err(in_fold(number))?;
     }
     let said = Mutex::new(BTreeSet::new());
-    let mut scores: Vec<PictureScores> = vec![Err(String::new()); fold.len()];
+    let mut scores: Vec<Option<PictureScores>> = vec![None; fold.len()];
     let mut trainings = Vec::with_capacity(folds);
     for number in 0..folds {
         let progress = OfFold { inner: progress, name: format!("fold {}/{folds}", number + 1), said: &said };
@@ -56,10 +56,11 @@ pub fn cross_validate(
         let own = evaluate::scores(&model, &test, &progress);
         let places = (0..fold.len()).filter(|&i| fold[i] == number);
         for (place, found) in places.zip(own) {
-            scores[place] = found;
+            scores[place] = Some(found);
         }
         trainings.push(model.training);
     }
+    let scores = scores.into_iter().map(|scores| scores.expect("every picture is in a fold")).collect();
     Ok(CrossValidation { fold, scores, trainings })
 }
 

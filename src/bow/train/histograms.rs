@@ -15,12 +15,13 @@ use super::store::{Store, Writer};
 use super::task::{LeftOut, Task, TrainingData};
 use crate::bow::channel::Encoder;
 use crate::bow::config::{ChannelConfig, Settings, Twins};
-use crate::bow::files::codebook;
+use crate::bow::files::coding;
 use crate::bow::stages;
 use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
 use crate::format::container::Container;
 use crate::format::sha256_of_file;
+use crate::model::{ModelError, PictureFailure};
 use crate::numeric::matrix;
 use crate::picture::{DecodeOptions, Picture};
 use crate::progress::Progress;
@@ -48,7 +49,7 @@ impl<'a> Pool<'a> {
         &self,
         task: &Task<'_>,
         keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> Result<T, E> + Sync,
-    ) -> Result<Vec<Result<T, String>>, E> {
+    ) -> Result<Vec<Result<T, PictureFailure>>, E> {
         let Task { settings, cache, progress, .. } = *task;
         let encoders: Vec<&Encoder> = task.encoders.iter().collect();
         let encoding = Encoding { settings, encoders: &encoders, dataset: self.dataset, cache, progress };
@@ -58,7 +59,7 @@ impl<'a> Pool<'a> {
     /// The usable pictures' rows as `row` has them, and the unusable pictures.
     fn sort_out<T>(
         &self,
-        encoded: Vec<Result<T, String>>,
+        encoded: Vec<Result<T, PictureFailure>>,
         progress: &dyn Progress,
         mut row: impl FnMut(usize, T) -> usize,
     ) -> (Rows, Vec<LeftOut>) {
@@ -69,9 +70,9 @@ impl<'a> Pool<'a> {
                 Ok(kept) => {
                     usable.insert(entry.path.clone(), row(number, kept));
                 }
-                Err(reason) => {
-                    progress.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
-                    left_out.push(LeftOut { id: entry.id.clone(), reason });
+                Err(failure) => {
+                    progress.warn(&format!("picture \"{}\" is left out: {}", entry.id, failure.reason()));
+                    left_out.push(LeftOut { id: entry.id.clone(), failure });
                 }
             }
         }
@@ -215,7 +216,7 @@ pub(super) fn encode<T: Send, E: Send>(
     entries: &[&Entry],
     mirrored: &[bool],
     keep: impl Fn(usize, Vec<Vec<Vec<f32>>>) -> Result<T, E> + Sync,
-) -> Result<Vec<Result<T, String>>, E> {
+) -> Result<Vec<Result<T, PictureFailure>>, E> {
     let Encoding { settings, encoders, dataset, progress, .. } = *encoding;
     let options = settings.reading();
     let digests: Vec<[u8; 32]> = encoders.iter().map(|encoder| digest(encoder)).collect();
@@ -240,7 +241,7 @@ pub(super) fn encode<T: Send, E: Send>(
             progress.step();
             match result {
                 Ok(kept) => kept.map(Ok),
-                Err(reason) => Ok(Err(reason)),
+                Err(failure) => Ok(Err(failure)),
             }
         })
         .collect();
@@ -258,20 +259,20 @@ struct Source<'a> {
     /// SHA-256 of the file, if there is a cache.
     file: Option<String>,
     /// Opened only if the cache lacks something.
-    picture: OnceCell<Result<Picture, String>>,
+    picture: OnceCell<Result<Picture, PictureFailure>>,
     timings: RefCell<Timings>,
 }
 
 impl Source<'_> {
     /// The histograms of all channels for each entry of `mirrored`.
-    fn histograms(&self, mirrored: &[bool]) -> Result<Vec<Vec<Vec<f32>>>, String> {
+    fn histograms(&self, mirrored: &[bool]) -> Result<Vec<Vec<Vec<f32>>>, PictureFailure> {
         let channels = 0..self.encoding.encoders.len();
         let side = |&mirrored: &bool| channels.clone().map(|channel| self.histogram(channel, mirrored)).collect();
         mirrored.iter().map(side).collect()
     }
 
     /// The histogram of a channel, from the cache if it is there.
-    fn histogram(&self, channel: usize, mirrored: bool) -> Result<Vec<f32>, String> {
+    fn histogram(&self, channel: usize, mirrored: bool) -> Result<Vec<f32>, PictureFailure> {
         let encoder = self.encoding.encoders[channel];
         let key = self.key(channel, mirrored);
         let stored = self.encoding.cache.zip(key.as_ref());
@@ -281,7 +282,7 @@ impl Source<'_> {
         let mut timings = self.timings.borrow_mut();
         let open = || open(self.path, self.options, self.encoding.encoders);
         let picture = self.picture.get_or_init(|| timings.time(Stage::DECODE, open));
-        let picture = picture.as_ref().map_err(String::clone)?;
+        let picture = picture.as_ref().map_err(PictureFailure::clone)?;
         let twin = mirrored.then(|| picture.mirrored());
         let features = encoder.features(twin.as_ref().unwrap_or(picture), false);
         *timings += &features.timings;
@@ -313,7 +314,7 @@ fn digest(encoder: &Encoder) -> [u8; 32] {
         "power": power,
     });
     let mut container = Container::default();
-    codebook::insert(&mut container, 0, &encoder.codebook, &encoder.config);
+    coding::insert(&mut container, 0, &encoder.coding, &encoder.config);
     container.metadata.insert("settings".to_string(), settings.to_string());
     let mut bytes = Vec::new();
     container.write_to(&mut bytes).expect("memory takes every byte");
@@ -321,11 +322,13 @@ fn digest(encoder: &Encoder) -> [u8; 32] {
 }
 
 /// Opens a picture; one that is too small for a feature of any channel is an error.
-fn open(path: &Path, options: &DecodeOptions, encoders: &[&Encoder]) -> Result<Picture, String> {
-    let picture = Picture::open(path, options).map_err(|error| crate::causes::chain(&error))?;
+fn open(path: &Path, options: &DecodeOptions, encoders: &[&Encoder]) -> Result<Picture, PictureFailure> {
+    let picture = Picture::open(path, options)?;
     let (width, height) = (picture.width(), picture.height());
     if encoders.iter().all(|encoder| encoder.family().grid(width, height).is_empty()) {
-        return Err(format!("no local features: {width}×{height} is too small"));
+        let sides = encoders.iter().map(|encoder| encoder.family().smallest_side());
+        let smallest = sides.min().expect("settings have at least one channel");
+        return Err(ModelError::TooSmall { what: "a local feature", width, height, smallest }.into());
     }
     Ok(picture)
 }

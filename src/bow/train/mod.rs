@@ -24,12 +24,13 @@ use super::config::{Settings, Solver, Twins};
 use super::model::{BagOfWords, FittedChannel};
 use super::record::TrainingRecord;
 use crate::dataset::{Dataset, Entry};
+use crate::evaluate::PictureScores;
 use crate::progress::Progress;
 use cache::Cache;
 pub use error::TrainError;
 use examples::keep_examples;
 use histograms::{Encoding, encode};
-use sample::learn_codebooks;
+use sample::learn_codings;
 use task::Task;
 pub use task::{LeftOut, TrainingData};
 
@@ -64,9 +65,9 @@ pub fn train_with(
     let mut records = Vec::new();
     let mut examples = Vec::new();
     let mut encoders = Vec::new();
-    let vocabularies = learn_codebooks(settings, &data.split, &data_digest, cache, progress)?;
+    let vocabularies = learn_codings(settings, &data.split, &data_digest, cache, progress)?;
     for (config, learnt) in settings.channel.iter().zip(vocabularies) {
-        encoders.push(Encoder::new(config.clone(), learnt.codebook));
+        encoders.push(Encoder::new(config.clone(), learnt.coding));
         records.push(learnt.record);
         examples.push(learnt.examples);
     }
@@ -111,7 +112,7 @@ pub fn scores(
     dataset: &Dataset,
     cache: Option<&Cache>,
     progress: &dyn Progress,
-) -> Vec<Result<Vec<f64>, String>> {
+) -> Vec<PictureScores> {
     let encoders: Vec<&Encoder> = model.channels.iter().map(|channel| &channel.encoder).collect();
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
     let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };

@@ -9,10 +9,10 @@ use super::cache::{Cache, Key};
 use super::error::TrainError;
 use crate::bow::config::{ChannelConfig, Settings};
 use crate::bow::features::{self, FeatureFamily};
-use crate::bow::files::codebook;
+use crate::bow::files::coding;
 use crate::bow::record::VocabularyRecord;
 use crate::bow::stages;
-use crate::bow::words::codebook::Codebook;
+use crate::bow::words::coding::Coding;
 use crate::bow::words::examples::{EXAMPLES, Example, WordExamples};
 use crate::bow::words::mapping::MappingKind;
 use crate::bow::words::vocabulary::VocabularyError;
@@ -25,9 +25,9 @@ use crate::picture::Rectangle;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
-/// A codebook, and how the learning went.
+/// A coding, and how the learning went.
 pub(super) struct Learnt {
-    pub(super) codebook: Codebook,
+    pub(super) coding: Coding,
     pub(super) record: VocabularyRecord,
     /// Examples of each word; pictures are given by their index in the split.
     pub(super) examples: WordExamples,
@@ -40,8 +40,8 @@ struct Sample {
     supports: Vec<Rectangle>,
 }
 
-/// Learns the codebook of every channel from the same number of descriptors per picture.
-pub(super) fn learn_codebooks(
+/// Learns the coding of every channel from the same number of descriptors per picture.
+pub(super) fn learn_codings(
     settings: &Settings,
     dataset: &Dataset,
     data_digest: &str,
@@ -104,10 +104,10 @@ fn key(settings: &Settings, channel: usize, data_digest: &str) -> Key {
 
 fn to_container(learnt: &Learnt, config: &ChannelConfig) -> Container {
     let mut container = Container::default();
-    codebook::insert(&mut container, 0, &learnt.codebook, config);
-    if let Codebook::Words(..) = learnt.codebook {
+    coding::insert(&mut container, 0, &learnt.coding, config);
+    if let Coding::Words { .. } = learnt.coding {
         // Another mapping may need it.
-        let variance = Codebook::soft_variance(learnt.record.mean_squared_distance);
+        let variance = Coding::soft_variance(learnt.record.mean_squared_distance);
         container.insert("channels.0.soft_variance", &[1], Values::F64(vec![variance]));
     }
     let shape = [config.vocabulary.words, EXAMPLES, 5];
@@ -118,11 +118,11 @@ fn to_container(learnt: &Learnt, config: &ChannelConfig) -> Container {
 }
 
 fn from_reader(reader: &Reader<'_>, config: &ChannelConfig, dataset: &Dataset) -> Option<Learnt> {
-    let codebook = codebook::read(reader, 0, config).ok()?;
+    let coding = coding::read(reader, 0, config).ok()?;
     let examples = reader.i32s("examples", &[config.vocabulary.words, EXAMPLES, 5]).ok()?;
     let examples = WordExamples::from_numbers(&examples, dataset.pictures.len())?;
     let record = serde_json::from_str(reader.metadata("record").ok()?).ok()?;
-    Some(Learnt { codebook, record, examples })
+    Some(Learnt { coding, record, examples })
 }
 
 /// Draws the samples of every picture for the `wanted` channels.
@@ -154,7 +154,7 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
     samples
 }
 
-/// Learns the codebook of a channel from the samples of the pictures.
+/// Learns the coding of a channel from the samples of the pictures.
 fn learn<'a>(
     settings: &Settings,
     channel: usize,
@@ -169,10 +169,10 @@ fn learn<'a>(
     }
     let descriptors = matrix((places.len(), width), values);
     let seed = settings.seed.wrapping_add((index_among_equals(settings, channel) as u64) << 32);
-    let (codebook, record) = Codebook::learn(&config.vocabulary, &config.mapping, seed, descriptors.view())?;
-    let (owners, distances) = codebook.owners(descriptors.view());
+    let (coding, record) = Coding::learn(&config.vocabulary, &config.mapping, seed, descriptors.view())?;
+    let (owners, distances) = coding.owners(descriptors.view());
     let examples = WordExamples::choose(config.vocabulary.words, &owners, &distances, &places);
-    Ok(Learnt { codebook, record, examples })
+    Ok(Learnt { coding, record, examples })
 }
 
 /// Draws `count` of the picture's descriptors without replacement: those with the smallest random priorities.

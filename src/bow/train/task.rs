@@ -8,6 +8,7 @@ use crate::bow::config::{Cost, Settings};
 use crate::bow::record::{SolverRecord, Validation};
 use crate::bow::score::Classifier;
 use crate::dataset::Dataset;
+use crate::model::PictureFailure;
 use crate::progress::Progress;
 
 /// The pictures to train on.
@@ -45,12 +46,12 @@ impl TrainingData {
 }
 
 /// A picture that could not be used.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct LeftOut {
     /// The picture's id.
     pub id: String,
     /// Why.
-    pub reason: String,
+    pub failure: PictureFailure,
 }
 
 /// What is learnt from, once there are vocabularies.

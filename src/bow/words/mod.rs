@@ -9,7 +9,7 @@
 //! dimensions in a cell, its block; with all other mappings, it has one.
 
 pub mod cells;
-pub mod codebook;
+pub mod coding;
 pub mod examples;
 #[cfg(feature = "linfa")]
 mod linfa;

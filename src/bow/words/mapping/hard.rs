@@ -2,6 +2,7 @@
 
 use super::{Mapping, Nearest};
 
+#[derive(Debug)]
 pub(super) struct Hard;
 
 impl Mapping for Hard {

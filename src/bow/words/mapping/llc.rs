@@ -5,6 +5,7 @@
 
 use super::{Mapping, Nearest};
 
+#[derive(Debug)]
 pub(super) struct Llc {
     pub(super) neighbours: usize,
     pub(super) lambda: f64,
@@ -83,7 +84,8 @@ mod tests {
             let words: Vec<u32> = (0..k as u32).collect();
             let mut weights = vec![0.0; k];
             let lambda = 1e-2;
-            let nearest = Nearest { descriptor: descriptor.view(), vocabulary: vocabulary.view(), words: &words, distances: &[] };
+            let (descriptor, vocabulary) = (descriptor.view(), vocabulary.view());
+            let nearest = Nearest { descriptor, vocabulary, words: &words, distances: &[], variance: 1.0 };
             Llc { neighbours: k, lambda }.weigh(&nearest, &mut weights);
             prop_assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-4);
             let z = &vocabulary - &descriptor;

@@ -68,10 +68,12 @@ pub struct Nearest<'a> {
     pub words: &'a [u32],
     /// Their squared distances.
     pub distances: &'a [f32],
+    /// σ², the training descriptors' mean squared distance to their words; 1 unless [`MappingKind::needs_variance`].
+    pub variance: f64,
 }
 
 /// A rule that weighs the nearest words.
-pub trait Mapping: Send + Sync {
+pub trait Mapping: std::fmt::Debug + Send + Sync {
     /// How many nearest words it looks at, k.
     fn neighbours(&self) -> usize;
 
@@ -79,12 +81,11 @@ pub trait Mapping: Send + Sync {
     fn weigh(&self, nearest: &Nearest<'_>, weights: &mut [f32]);
 }
 
-/// The mapping to nearest words that a configuration asks for, or none where it asks for a mixture ([`fisher`]); `variance` is σ² where
-/// [`MappingKind::needs_variance`].
-pub fn mapping(config: &MappingConfig, variance: f64) -> Option<Box<dyn Mapping>> {
+/// Builds the mapping to nearest words that a configuration asks for; `None` if it asks for a mixture ([`fisher`]).
+pub fn mapping(config: &MappingConfig) -> Option<Box<dyn Mapping>> {
     Some(match config.kind {
         MappingKind::Hard => Box::new(hard::Hard),
-        MappingKind::Soft => Box::new(soft::Soft { neighbours: config.neighbours, variance }),
+        MappingKind::Soft => Box::new(soft::Soft { neighbours: config.neighbours }),
         MappingKind::Rank => Box::new(rank::Rank { neighbours: config.neighbours, base: config.base }),
         MappingKind::Llc => Box::new(llc::Llc { neighbours: config.neighbours, lambda: config.lambda }),
         MappingKind::Fisher => return None,
@@ -100,7 +101,7 @@ pub(super) mod tests {
     /// Words that are known by their distances alone.
     pub fn at(distances: &[f32]) -> Nearest<'_> {
         let (descriptor, vocabulary) = (ArrayView1::from(&[]), ArrayView2::from(&[] as &[[f32; 0]; 0]));
-        Nearest { descriptor, vocabulary, words: &[], distances }
+        Nearest { descriptor, vocabulary, words: &[], distances, variance: 1.0 }
     }
 
     proptest! {
@@ -118,11 +119,12 @@ pub(super) mod tests {
             let numbers: Vec<u32> = (0..words.len() as u32).collect();
             for &kind in MappingKind::ALL {
                 let config = MappingConfig { kind, neighbours: words.len(), base, ..MappingConfig::default() };
-                let Some(mapping) = mapping(&config, variance) else { continue };
+                let Some(mapping) = mapping(&config) else { continue };
                 let k = mapping.neighbours();
                 let mut weights = vec![f32::NAN; k];
                 let (descriptor, vocabulary) = (descriptor.view(), vocabulary.view());
-                mapping.weigh(&Nearest { descriptor, vocabulary, words: &numbers[..k], distances: &distances[..k] }, &mut weights);
+                let (words, distances) = (&numbers[..k], &distances[..k]);
+                mapping.weigh(&Nearest { descriptor, vocabulary, words, distances, variance }, &mut weights);
                 prop_assert!(weights.iter().all(|w| w.is_finite()), "{}: {:?}", kind, weights);
                 if kind.may_be_negative() {
                     prop_assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-3, "{}: {:?}", kind, weights);

@@ -3,6 +3,7 @@
 
 use super::{Mapping, Nearest};
 
+#[derive(Debug)]
 pub(super) struct Rank {
     pub(super) neighbours: usize,
     pub(super) base: f64,
