@@ -3,7 +3,7 @@
 /// A Huffman table: codes in order of length, numbered upward within a length.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    /// For the next eight bits: length of the code in the upper byte (0: longer than eight bits), symbol in the lower.
+    /// For the next [`SHORT`] bits: length of the code in the upper byte (0: longer than these bits), symbol in the lower.
     short: Vec<u16>,
     /// Per length 1…16: the first number that is no code of at most this length, shifted to 16 bits.
     limit: [u32; 17],
@@ -12,19 +12,22 @@ pub(super) struct Table {
     symbols: Vec<u8>,
 }
 
+/// Length of the codes that are found by one look into a table, in bits.
+const SHORT: usize = 10;
+
 impl Table {
     /// Builds the table of `counts` codes per length 1…16, with their symbols in order.
     pub fn new(counts: &[u8; 16], symbols: &[u8]) -> Self {
-        let mut table = Self { short: vec![0; 256], limit: [0; 17], offset: [0; 17], symbols: symbols.to_vec() };
+        let mut table = Self { short: vec![0; 1 << SHORT], limit: [0; 17], offset: [0; 17], symbols: symbols.to_vec() };
         let (mut code, mut place) = (0u32, 0usize);
         for length in 1..=16 {
             table.offset[length] = place as i32 - code as i32;
             for &symbol in &symbols[place..place + usize::from(counts[length - 1])] {
-                if length <= 8 {
-                    let first = (code << (8 - length)) as usize;
+                if length <= SHORT {
+                    let first = (code << (SHORT - length)) as usize;
                     let entry = (length as u16) << 8 | u16::from(symbol);
                     // More codes than a length has room for make no sense; the walk then meets a bad code.
-                    table.short.iter_mut().skip(first).take(1 << (8 - length)).for_each(|slot| *slot = entry);
+                    table.short.iter_mut().skip(first).take(1 << (SHORT - length)).for_each(|slot| *slot = entry);
                 }
                 code += 1;
             }
@@ -37,11 +40,11 @@ impl Table {
 
     /// The length and symbol of the code that begins the 16 bits `next`, if there is one.
     fn find(&self, next: u32) -> Option<(u32, u8)> {
-        let entry = self.short[(next >> 8) as usize];
+        let entry = self.short[(next >> (16 - SHORT)) as usize];
         if entry != 0 {
             return Some((u32::from(entry >> 8), entry as u8));
         }
-        let length = (9..=16).find(|&length| next < self.limit[length])?;
+        let length = (SHORT + 1..=16).find(|&length| next < self.limit[length])?;
         let place = (next >> (16 - length)) as i32 + self.offset[length];
         let symbol = self.symbols.get(usize::try_from(place).ok()?)?;
         Some((length as u32, *symbol))
@@ -83,6 +86,19 @@ impl<'a> Bits<'a> {
     }
 
     fn fill(&mut self) {
+        // Several bytes at once, if none of the next eight is FF.
+        if let Some(next) = self.data.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            let next = u64::from_be_bytes(*next);
+            let ones = 0x0101_0101_0101_0101;
+            // The usual search for a zero byte, in the complement.
+            if (!next).wrapping_sub(ones) & next & (ones << 7) == 0 {
+                let bytes = ((64 - self.held) / 8).min(7);
+                self.buffer = self.buffer << (8 * bytes) | next >> (64 - 8 * bytes);
+                self.held += 8 * bytes;
+                self.at += bytes as usize;
+                return;
+            }
+        }
         while self.held <= 48 {
             let Some(&byte) = self.data.get(self.at) else { return };
             self.at += if byte == 0xFF && self.data.get(self.at + 1) == Some(&0) { 2 } else { 1 };
@@ -101,6 +117,33 @@ impl<'a> Bits<'a> {
         }
         self.held -= count;
         Ok((self.buffer >> self.held) as u32 & ((1 << count) - 1))
+    }
+
+    /// Passes over `count` bits.
+    pub fn skip(&mut self, mut count: u32) -> Result<(), Stop> {
+        while count > 16 {
+            self.take(16)?;
+            count -= 16;
+        }
+        self.take(count).map(|_| ())
+    }
+
+    /// Takes one code of `table` and the bits of the value that it announces: as many as the symbol's lower half says.
+    pub fn symbol_with_value(&mut self, table: &Table) -> Result<u8, Stop> {
+        if self.held < 32 {
+            self.fill();
+        }
+        if self.held >= 32 {
+            let next = (self.buffer >> (self.held - SHORT as u32)) as usize & ((1 << SHORT) - 1);
+            let entry = table.short[next];
+            if entry != 0 {
+                self.held -= u32::from(entry >> 8) + u32::from(entry & 15);
+                return Ok(entry as u8);
+            }
+        }
+        let symbol = self.symbol(table)?;
+        self.take(u32::from(symbol & 15))?;
+        Ok(symbol)
     }
 
     /// Takes one code of `table`; gives its symbol.

@@ -189,7 +189,10 @@ impl Walk<'_> {
                 (true, _) => _ = bits.take(1)?,
                 (false, Some(dc)) => {
                     let size = bits.symbol(dc)?;
-                    skip(bits, u32::from(size))?;
+                    if size > 16 {
+                        return Err(Stop::BadCode);
+                    }
+                    bits.skip(u32::from(size))?;
                 }
                 (false, None) => return Ok(false),
             }
@@ -212,23 +215,14 @@ impl Walk<'_> {
     }
 }
 
-/// Passes over the bits of a value; a size beyond 16 is no code.
-fn skip(bits: &mut Bits, size: u32) -> Result<(), Stop> {
-    if size > 16 { Err(Stop::BadCode) } else { bits.take(size).map(|_| ()) }
-}
-
 /// The AC coefficients of a block of a sequential picture (F.2.2.2).
 fn sequential(bits: &mut Bits, ac: &Table) -> Result<(), Stop> {
     let mut k = 1;
     while k < 64 {
-        let symbol = u32::from(bits.symbol(ac)?);
+        let symbol = u32::from(bits.symbol_with_value(ac)?);
         match (symbol >> 4, symbol & 15) {
-            (15, 0) => k += 16,
-            (_, 0) => return Ok(()),
-            (run, size) => {
-                skip(bits, size)?;
-                k += run + 1;
-            }
+            (run, 0) if run < 15 => return Ok(()),
+            (run, _) => k += run + 1,
         }
     }
     Ok(())
@@ -250,15 +244,14 @@ impl Band<'_> {
         }
         let mut k = self.first;
         while k <= self.last {
-            let symbol = u32::from(bits.symbol(ac)?);
+            let symbol = u32::from(bits.symbol_with_value(ac)?);
             match (symbol >> 4, symbol & 15) {
                 (15, 0) => k += 16,
                 (length, 0) => {
                     *self.run = (1 << length) - 1 + bits.take(length)?;
                     return Ok(());
                 }
-                (run, size) => {
-                    skip(bits, size)?;
+                (run, _) => {
                     k += run;
                     *nonzero |= 1u64.checked_shl(k).unwrap_or(0);
                     k += 1;
@@ -273,23 +266,18 @@ impl Band<'_> {
         let mut k = self.first;
         if *self.run == 0 {
             while k <= self.last {
-                let symbol = u32::from(bits.symbol(ac)?);
-                let (mut zeros, size) = (symbol >> 4, symbol & 15);
+                let symbol = u32::from(bits.symbol_with_value(ac)?);
+                let (zeros, size) = (symbol >> 4, symbol & 15);
                 if size == 0 && zeros < 15 {
                     *self.run = (1 << zeros) + bits.take(zeros)?;
                     break;
                 }
-                skip(bits, size)?;
-                while k <= self.last {
-                    if *nonzero >> k & 1 == 1 {
-                        bits.take(1)?;
-                    } else if zeros == 0 {
-                        break;
-                    } else {
-                        zeros -= 1;
-                    }
-                    k += 1;
-                }
+                // The coefficient meant is the one that is still zero behind `zeros` others.
+                let (ahead, inside) = (*nonzero >> k, lowest(self.last - k + 1));
+                let free = (0..zeros).fold(!ahead & inside, |free, _| free & free.wrapping_sub(1));
+                let passed = if free == 0 { self.last - k + 1 } else { free.trailing_zeros() };
+                bits.skip((ahead & lowest(passed)).count_ones())?;
+                k += passed;
                 if size != 0 && k <= self.last {
                     *nonzero |= 1 << k;
                 }
@@ -297,13 +285,16 @@ impl Band<'_> {
             }
         }
         if *self.run > 0 {
-            for k in k..=self.last {
-                if *nonzero >> k & 1 == 1 {
-                    bits.take(1)?;
-                }
+            if k <= self.last {
+                bits.skip((*nonzero >> k & lowest(self.last - k + 1)).count_ones())?;
             }
             *self.run -= 1;
         }
         Ok(())
     }
+}
+
+/// A word with its `count` ≤ 64 lowest bits set.
+fn lowest(count: u32) -> u64 {
+    u64::MAX.checked_shr(64 - count).unwrap_or(0)
 }
