@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let objects = voc::annotation(&dataset.root, &entry.id)?.objects;
         for (category, name) in dataset.categories.iter().enumerate().filter(|(c, _)| entry.labels[*c] == 1) {
             let boxes: Vec<Rectangle> =
-                objects.iter().filter(|object| object.category == *name).map(|object| object.region).collect();
+                objects.iter().filter(|object| object.category == *name).filter_map(|object| object.region).collect();
             let mask = mask(&picture, &boxes);
             area += mask.iter().filter(|inside| **inside).count() as f64 / mask.len() as f64;
             count += 1;

@@ -54,6 +54,7 @@ pub(super) fn open(data: &Path, split: Option<&str>) -> Result<Dataset, DatasetE
     }
     Ok(Dataset {
         root: data.to_path_buf(),
+        source: data.to_path_buf(),
         layout: Layout::Folders,
         split: found.unwrap_or(WHOLE).to_string(),
         categories: categories.into_iter().map(|(name, _)| name).collect(),

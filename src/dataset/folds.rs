@@ -154,6 +154,7 @@ impl Dataset {
         Self {
             notes: Vec::new(),
             root: self.root.clone(),
+            source: self.source.clone(),
             layout: self.layout,
             split: format!("{} ({name})", self.split),
             categories: self.categories.clone(),
@@ -261,6 +262,7 @@ mod tests {
         let categories = (0..count).map(|category| format!("c{category}")).collect();
         Dataset {
             root: PathBuf::from("nowhere"),
+            source: PathBuf::from("nowhere"),
             layout: Layout::List,
             split: "s".into(),
             categories,

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::format::path_text::to_path;
+use crate::format::text::DecodeError;
 use crate::format::{hexadecimal, sha256_of_file};
 use crate::settings::closed_set::nearest;
 
@@ -57,6 +58,8 @@ pub struct Entry {
 pub struct Dataset {
     /// The folder that the pictures' paths are relative to.
     pub root: PathBuf,
+    /// What lists the pictures: a CSV file, or the root itself.
+    pub source: PathBuf,
     /// How it is laid out.
     pub layout: Layout,
     /// The split's name; `all` for a data set without splits.
@@ -108,6 +111,14 @@ pub enum DatasetError {
         /// The splits that exist.
         known: Vec<String>,
     },
+    /// The first line of a list is not understood.
+    #[error("\"{}\" begins with \"{header}\", which is neither a picture and its categories nor a header that is understood", path.display())]
+    Header {
+        /// The list.
+        path: PathBuf,
+        /// Its first line.
+        header: String,
+    },
     /// A line of a list is malformed.
     #[error("\"{}\", line {line}: {problem}", path.display())]
     Line {
@@ -118,9 +129,48 @@ pub enum DatasetError {
         /// What is wrong.
         problem: String,
     },
-    /// An annotation is malformed.
-    #[error(transparent)]
-    Annotation(#[from] voc::AnnotationError),
+    /// A list can't be decoded.
+    #[error("\"{}\" is no text that can be read", path.display())]
+    Text {
+        /// The list.
+        path: PathBuf,
+        /// What is wrong.
+        source: DecodeError,
+    },
+    /// A picture has no label in a category's list.
+    #[error("\"{}\" has no label for picture \"{id}\"", path.display())]
+    LabelMissing {
+        /// The category's list.
+        path: PathBuf,
+        /// The picture.
+        id: String,
+    },
+    /// A VOC folder has no lists.
+    #[error("\"{}\" must hold a VOC data set's lists, one file SPLIT.txt a split with one id a line: there is none", path.display())]
+    NoLists {
+        /// Where they should be.
+        path: PathBuf,
+    },
+    /// A folder holds several data sets.
+    #[error("\"{}\" holds several data sets: {}", path.display(), list_of(known))]
+    Several {
+        /// The folder.
+        path: PathBuf,
+        /// The folders of the data sets.
+        known: Vec<String>,
+    },
+    /// No picture has a usable annotation.
+    #[error("none of the {pictures} pictures of split \"{split}\" in \"{}\" has labels: no category has a list, and no annotation can be used; the first: {first}", path.display())]
+    Unlabelled {
+        /// The folder of the lists.
+        path: PathBuf,
+        /// The split.
+        split: String,
+        /// Number of pictures.
+        pictures: usize,
+        /// What is wrong with the first annotation.
+        first: String,
+    },
     /// There are no pictures.
     #[error("split \"{split}\" of \"{}\" holds no pictures", path.display())]
     NoPictures {
@@ -173,6 +223,10 @@ impl DatasetError {
                 let usual = ["trainval", "train"].iter().find_map(|name| find_split(known, name));
                 usual.or(known.first().map(String::as_str)).map(|name| format!("--split {name}"))
             }
+            DatasetError::Several { known, .. } => {
+                known.last().map(|folder| format!("name one of them, such as --data \"{folder}\""))
+            }
+            DatasetError::Header { .. } => Some(list::FORMS.to_string()),
             DatasetError::NoLayout { .. } => {
                 Some("--layout voc, --layout folders or --layout list forces one".to_string())
             }
@@ -186,23 +240,26 @@ impl DatasetError {
     }
 }
 
-impl Layout {
-    /// The layout of what lies at `data`.
-    ///
-    /// # Errors
-    /// [`DatasetError::NoLayout`] when it looks like none.
-    pub fn find(data: &Path) -> Result<Self, DatasetError> {
-        let metadata = std::fs::metadata(data).map_err(DatasetError::io(data))?;
-        if metadata.is_file() {
-            return Ok(Layout::List);
+/// The layout of what lies at `data`, if it is not given, and the folder or file that is meant: `VOCdevkit/VOC2012` by `VOCdevkit`.
+fn find(data: &Path, layout: Option<Layout>) -> Result<(Layout, PathBuf), DatasetError> {
+    let metadata = std::fs::metadata(data).map_err(DatasetError::io(data))?;
+    let here = |layout| Ok((layout, data.to_path_buf()));
+    match layout {
+        None if metadata.is_file() => return here(Layout::List),
+        None | Some(Layout::Voc) if voc::is_voc(data) => return here(Layout::Voc),
+        Some(layout @ (Layout::Folders | Layout::List)) => return here(layout),
+        None | Some(Layout::Voc) => {}
+    }
+    let inside = if metadata.is_dir() { voc::inside(data) } else { Vec::new() };
+    match &inside[..] {
+        [] if layout.is_some() => here(Layout::Voc),
+        [] if walk::holds_categories(data) => here(Layout::Folders),
+        [] => Err(DatasetError::NoLayout { path: data.to_path_buf() }),
+        [folder] => Ok((Layout::Voc, folder.clone())),
+        several => {
+            let known = several.iter().map(|folder| folder.display().to_string()).collect();
+            Err(DatasetError::Several { path: data.to_path_buf(), known })
         }
-        if data.join("ImageSets").is_dir() || data.join("JPEGImages").is_dir() {
-            return Ok(Layout::Voc);
-        }
-        if walk::holds_categories(data) {
-            return Ok(Layout::Folders);
-        }
-        Err(DatasetError::NoLayout { path: data.to_path_buf() })
     }
 }
 
@@ -212,11 +269,11 @@ impl Dataset {
     /// # Errors
     /// [`DatasetError`], naming the culprit.
     pub fn open(data: &Path, split: Option<&str>, layout: Option<Layout>) -> Result<Self, DatasetError> {
-        let layout = layout.map_or_else(|| Layout::find(data), Ok)?;
+        let (layout, meant) = find(data, layout)?;
         let mut dataset = match layout {
-            Layout::Voc => voc::open(data, split)?,
-            Layout::Folders => folders::open(data, split)?,
-            Layout::List => list::open(data, split)?,
+            Layout::Voc => voc::open(&meant, split)?,
+            Layout::Folders => folders::open(&meant, split)?,
+            Layout::List => list::open(&meant, split)?,
         };
         if dataset.pictures.is_empty() {
             return Err(DatasetError::NoPictures { split: dataset.split, path: data.to_path_buf() });
@@ -224,6 +281,9 @@ impl Dataset {
         if let Some(asked) = split.filter(|asked| *asked != dataset.split) {
             let (asked, found) = (asked.to_string(), dataset.split.clone());
             dataset.notes.insert(0, Note::SplitAlias { asked, found });
+        }
+        if meant != data {
+            dataset.notes.insert(0, Note::Inside { folder: meant });
         }
         Ok(dataset)
     }
@@ -233,10 +293,10 @@ impl Dataset {
     /// # Errors
     /// [`DatasetError`].
     pub fn split_names(data: &Path, layout: Option<Layout>) -> Result<Vec<String>, DatasetError> {
-        match layout.map_or_else(|| Layout::find(data), Ok)? {
-            Layout::Voc => voc::split_names(data),
-            Layout::Folders => folders::split_names(data),
-            Layout::List => list::split_names(data),
+        match find(data, layout)? {
+            (Layout::Voc, meant) => voc::split_names(&meant),
+            (Layout::Folders, meant) => folders::split_names(&meant),
+            (Layout::List, meant) => list::split_names(&meant),
         }
     }
 
@@ -255,6 +315,7 @@ impl Dataset {
         let entry = |(id, path)| Entry { id, path, labels: Vec::new(), group: None };
         Ok(Self {
             root: folder.to_path_buf(),
+            source: folder.to_path_buf(),
             layout: Layout::Folders,
             split: WHOLE.to_string(),
             categories: Vec::new(),
@@ -283,7 +344,7 @@ impl Dataset {
     /// [`DatasetError::OneClass`] or [`DatasetError::NoCategories`].
     pub fn require_positives(&self) -> Result<(), DatasetError> {
         if self.categories.is_empty() {
-            return Err(DatasetError::NoCategories { split: self.split.clone(), path: self.root.clone() });
+            return Err(DatasetError::NoCategories { split: self.split.clone(), path: self.source.clone() });
         }
         for (category, name) in self.categories.iter().enumerate() {
             let (positives, negatives) = (self.count(category, 1), self.count(category, -1));
@@ -343,6 +404,7 @@ mod tests {
         let categories = ["a", "b"].map(String::from).to_vec();
         Dataset {
             root: PathBuf::from("nowhere"),
+            source: PathBuf::from("nowhere"),
             layout: Layout::List,
             split: "s".into(),
             categories,

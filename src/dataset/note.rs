@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::voc::BoxFault;
+
 /// Something that opening a data set found, and that its user should know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -77,15 +79,17 @@ pub enum Note {
         /// Why.
         reason: String,
     },
-    /// The box of an object can't be used; its category counts.
-    #[error("annotation \"{}\": the box of object {object} is left out, but its category counts: {problem}", path.display())]
-    Box {
-        /// The annotation.
-        path: PathBuf,
-        /// Counted from 1.
-        object: usize,
-        /// What is wrong with it.
-        problem: String,
+    /// Boxes of objects are not as they should be; the objects' categories count.
+    #[error(
+        "the boxes of {count} objects, whose categories count, have a fault: {fault}; the first is in the annotation of \"{first}\""
+    )]
+    Boxes {
+        /// What is wrong with them.
+        fault: BoxFault,
+        /// Their number.
+        count: usize,
+        /// The picture of the first of them.
+        first: String,
     },
 }
 

@@ -426,7 +426,7 @@ mod tests {
                 for (number, object) in (1u8..).zip(&objects) {
                     let kind = if object.category == "circle" { 1 } else { 2 };
                     let region = visible_box(owner.as_raw(), 120, number).unwrap();
-                    assert_eq!(region, object.region, "{}", entry.id);
+                    assert_eq!(Some(region), object.region, "{}", entry.id);
                     assert!(owner.pixels().zip(class.pixels()).all(|(o, c)| (o.0[0] != number) || c.0[0] == kind));
                 }
                 let numbers = owner.pixels().map(|pixel| pixel.0[0]).max().unwrap();

@@ -117,6 +117,7 @@ mod tests {
         };
         let data = Dataset {
             root: "nowhere".into(),
+            source: "nowhere".into(),
             layout: Layout::List,
             split: "s".into(),
             categories: vec!["a".into(), "b".into()],

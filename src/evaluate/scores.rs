@@ -135,6 +135,7 @@ mod tests {
         let widths = [5, 0, 7, 2, 0, 9, 1, 4];
         let dataset = Dataset {
             root: folder.path().to_path_buf(),
+            source: folder.path().to_path_buf(),
             layout: Layout::List,
             split: "all".into(),
             categories: Vec::new(),

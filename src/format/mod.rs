@@ -9,6 +9,7 @@ pub mod names;
 pub mod npy;
 pub mod path_text;
 pub mod png;
+pub mod text;
 
 use std::io::{self, Read};
 use std::path::Path;
