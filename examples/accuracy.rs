@@ -99,11 +99,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             draft.set("seed", seed);
             let settings = draft.resolve()?;
-            let data = TrainingData { split: trainval.clone(), validation: Some((train.clone(), val.clone())) };
+            let data = TrainingData::new(trainval.clone(), Some((train.clone(), val.clone())));
             let (model, _) = train_with(&settings, &data, cache.as_ref(), &Silent)?;
             let of = |model: &BagOfWords| model.training.validation.as_ref().map(|v| v.mean_average_precision);
             let forward = of(&model).ok_or("C must be validated")?;
-            let data = TrainingData { split: trainval.clone(), validation: Some((val.clone(), train.clone())) };
+            let data = TrainingData::new(trainval.clone(), Some((val.clone(), train.clone())));
             let backward =
                 of(&train_with(&settings, &data, cache.as_ref(), &Silent)?.0).ok_or("C must be validated")?;
             let precision = (!arguments.no_test)

@@ -1,5 +1,8 @@
 //! How long work tells that it is alive; the library speaks through this, the program decides how it looks.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use crate::timings::Timings;
 
 /// A listener to long work.
@@ -34,4 +37,44 @@ impl Progress for Silent {
     fn took(&self, _pictures: usize, _timings: &Timings) {}
     fn end(&self) {}
     fn warn(&self, _message: &str) {}
+}
+
+/// Passes on every warning once, though several stages meet the same fault.
+pub(crate) struct WarnOnce<'a> {
+    inner: &'a dyn Progress,
+    said: Mutex<BTreeSet<String>>,
+}
+
+impl<'a> WarnOnce<'a> {
+    pub(crate) fn new(inner: &'a dyn Progress) -> Self {
+        Self { inner, said: Mutex::default() }
+    }
+}
+
+impl Progress for WarnOnce<'_> {
+    fn begin(&self, stage: &str, total: usize) {
+        self.inner.begin(stage, total);
+    }
+
+    fn step(&self) {
+        self.inner.step();
+    }
+
+    fn say(&self, state: &str) {
+        self.inner.say(state);
+    }
+
+    fn took(&self, pictures: usize, timings: &Timings) {
+        self.inner.took(pictures, timings);
+    }
+
+    fn end(&self) {
+        self.inner.end();
+    }
+
+    fn warn(&self, message: &str) {
+        if self.said.lock().is_ok_and(|mut said| said.insert(message.to_string())) {
+            self.inner.warn(message);
+        }
+    }
 }

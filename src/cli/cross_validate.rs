@@ -9,6 +9,7 @@ use super::arguments::{Data, Global};
 use super::configuring::Configuring;
 use super::evaluate::{confusion_document, confusion_table, percent, pictures_line, write_scores};
 use super::report::{Reporter, table};
+use super::train::Unreadable;
 use crate::bow::train::folds::{CrossValidation, cross_validate};
 use crate::dataset::Dataset;
 use crate::error::Error;
@@ -34,6 +35,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE.csv")]
     scores: Option<PathBuf>,
     #[command(flatten)]
+    unreadable: Unreadable,
+    #[command(flatten)]
     configuring: Configuring,
 }
 
@@ -41,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let settings = arguments.configuring.resolve(global.seed)?;
     let dataset = arguments.data.open(reporter)?;
     let output = arguments.scores.as_deref().map(AtomicFile::create).transpose()?;
-    let found = cross_validate(&settings, &dataset, arguments.folds, reporter)?;
+    let found = cross_validate(&settings, &dataset, arguments.folds, arguments.unreadable.part(), reporter)?;
     // The trainings have named them already.
     let failed = found.scores.iter().filter(|scores| scores.is_err()).count();
     if let (Some(mut file), Some(path)) = (output, &arguments.scores) {

@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     write_png(&out.join("mosaic.png"), &mosaic.rgb8(), &[]).map_err(FilesError::from)?;
 
     let split = |name: &str| Dataset::open(&tiles, Some(name), None);
-    let data = TrainingData { split: split("train")?, validation: None };
+    let data = TrainingData::new(split("train")?, None);
     reporter.note(&format!("training on {} tiles of the textures' left halves", data.split.pictures.len()));
     let (model, _) = train(&settings, &data, reporter)?;
     model_file::save(&model, &out.join("textures.bowsight"))?;

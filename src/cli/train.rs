@@ -12,7 +12,7 @@ use crate::bow::BagOfWords;
 use crate::bow::config::{Cost, Settings};
 use crate::bow::model_file;
 use crate::bow::train::cache::Cache;
-use crate::bow::train::{TrainingData, train_with};
+use crate::bow::train::{MAX_UNREADABLE, TrainingData, train_with};
 use crate::dataset::categories::joined;
 use crate::dataset::{Dataset, Layout, find_split};
 use crate::error::Error;
@@ -56,11 +56,34 @@ pub(crate) struct Arguments {
     /// does not look at the pictures again. The result is the same
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    #[command(flatten)]
+    unreadable: Unreadable,
     /// Write the resolved configuration to standard output and stop
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]
     configuring: Configuring,
+}
+
+/// How many pictures may be missing from a training.
+#[derive(Debug, Args)]
+pub(crate) struct Unreadable {
+    /// How many percent of the pictures may be unreadable. They are left out. If there are more, training ends before any words are learnt. A
+    /// single picture may always be left out
+    #[arg(long = "max-unreadable", value_name = "PERCENT", default_value_t = 100.0 * MAX_UNREADABLE, value_parser = percent)]
+    percent: f64,
+}
+
+impl Unreadable {
+    /// As a part of the pictures, in [0, 1].
+    pub(crate) fn part(&self) -> f64 {
+        self.percent / 100.0
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').trim().parse::<f64>().ok();
+    number.filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| "must be a number from 0 to 100".to_string())
 }
 
 pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
@@ -76,7 +99,10 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let (Some(data), Some(path)) = (&arguments.data, &arguments.model) else {
         return Err(Error::usage("\"--data\" and \"--model\" are needed"));
     };
-    let data = training_data(arguments, data, &settings, reporter)?;
+    let data = TrainingData {
+        max_unreadable: arguments.unreadable.part(),
+        ..training_data(arguments, data, &settings, reporter)?
+    };
     let incomplete = data.split.is_incomplete();
     // Opened before hours of work, so that an unwritable place is found now.
     let output = AtomicFile::create(path)?;
@@ -90,7 +116,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     write_log(path, reporter, began.elapsed().as_secs_f64())?;
     report(&model, path, reporter)?;
     if !left_out.is_empty() {
-        reporter.note(&format!("{} pictures could not be used and were left out", left_out.len()));
+        let (count, plural) = (left_out.len(), if left_out.len() == 1 { " was" } else { "s were" });
+        reporter.note(&format!("{count} picture{plural} left out"));
     }
     Ok(Outcome::after(incomplete || !left_out.is_empty()))
 }
@@ -119,7 +146,7 @@ fn training_data(
                 hint: Some("--c validate".to_string()),
             });
         }
-        return Ok(TrainingData { split, validation: None });
+        return Ok(TrainingData::new(split, None));
     }
     let (fit, validate) = (arguments.fit_split.as_deref(), arguments.validate_split.as_deref());
     let known = Dataset::split_names(data, arguments.layout)?;
@@ -142,7 +169,7 @@ fn training_data(
         reporter.note(&format!("C is chosen on two random halves of \"{}\"", split.split));
         split.halves(settings.seed)
     };
-    Ok(TrainingData { split, validation: Some(validation) })
+    Ok(TrainingData::new(split, Some(validation)))
 }
 
 fn write(mut output: AtomicFile, model: &BagOfWords, path: &std::path::Path) -> Result<(), Error> {

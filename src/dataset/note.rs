@@ -81,7 +81,7 @@ pub enum Note {
     },
     /// Boxes of objects are not as they should be; the objects' categories count.
     #[error(
-        "the boxes of {count} objects, whose categories count, have a fault: {fault}; the first is in the annotation of \"{first}\""
+        "boxes that are not as they should be ({fault}): {count}, the first in the annotation of \"{first}\"; their objects count all the same"
     )]
     Boxes {
         /// What is wrong with them.

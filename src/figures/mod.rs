@@ -201,7 +201,7 @@ impl Studio<'_> {
                 return Err(Error::usage(format!("no picture in split \"test\" is labelled \"{name}\"")));
             }
         }
-        Ok(Some(Photographs { training: TrainingData { split, validation }, test, categories }))
+        Ok(Some(Photographs { training: TrainingData::new(split, validation), test, categories }))
     }
 
     /// A preset's settings; C is validated where the data have splits for it.

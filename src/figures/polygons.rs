@@ -163,7 +163,7 @@ struct Example {
 pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), Error> {
     let shapes = shapes(studio)?;
     let (tiles, counts) = tiles(studio, &shapes)?;
-    let data = TrainingData { split: Dataset::open(&tiles, None, None)?, validation: None };
+    let data = TrainingData::new(Dataset::open(&tiles, None, None)?, None);
     let model = studio.model("paper-shapes", settings, &data)?;
     let category =
         model.categories().iter().position(|name| name == CATEGORY).expect("one of the folders that were made");

@@ -77,3 +77,102 @@ fn an_output_folder_inside_the_data_is_no_data() {
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();
     assert_eq!((found["pictures"].as_u64(), found["unknown_categories"].as_array().unwrap().len()), (Some(10), 0));
 }
+
+#[test]
+fn pictures_that_can_not_be_read_are_named_and_too_many_end_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, model) = (folder.path().join("d"), folder.path().join("m"));
+    folders(&data);
+    let list = folder.path().join("list.csv");
+    let small = ["--words", "12", "--sizes", "4", "--cells", "1x1", "--c", "0.01"];
+    let train = ["train", "--data", text(&list), "--model", text(&model)];
+    let rows = |wrong: usize| {
+        let row = |number: usize| {
+            let category = if number <= 5 { "dots" } else { "stripes" };
+            let root = if [1, 6, 2, 7].iter().take(wrong).any(|bad| *bad == number) { "wrong" } else { "d" };
+            format!("{root}/{category}/{number}.png,{category}\n")
+        };
+        let rows: String = (1..=10).map(row).collect();
+        std::fs::write(&list, format!("path,category\n{rows}")).unwrap();
+    };
+    rows(4);
+    let errors = fail(2, &[&train[..], &small].concat());
+    for number in [1, 2, 6, 7] {
+        assert_eq!(errors.matches(&format!("/{number}\" is left out")).count(), 1, "{errors}");
+    }
+    assert!(errors.contains("4 of 10 pictures can't be read, and at most 5 % may be"), "{errors}");
+    assert!(errors.contains("the first is \"wrong/dots/1\"") && errors.contains("--max-unreadable"), "{errors}");
+    assert!(!model.exists());
+    // A single one may always be left out, and more of them if it is asked for.
+    for (wrong, more) in [(1, &[][..]), (4, &["--max-unreadable", "40"])] {
+        rows(wrong);
+        let errors = fail(3, &[&train[..], &small, more].concat());
+        assert_eq!(errors.matches("is left out: ").count(), wrong, "{errors}");
+        assert!(model.exists());
+    }
+    // What is found in a cache has no say in it.
+    let cache = folder.path().join("cache");
+    let cached = [&train[..], &small, &["--cache", text(&cache)]].concat();
+    fail(3, &[&cached[..], &["--max-unreadable", "40"]].concat());
+    assert!(fail(2, &cached).contains("4 of 10 pictures can't be read"));
+}
+
+#[test]
+fn lists_are_understood_as_people_write_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, model) = (folder.path().join("d"), folder.path().join("m"));
+    folders(&data);
+    let rows = |separator: &str| -> String {
+        let category = |number| if number <= 5 { "dots" } else { "stripes" };
+        (1..=10).map(|number| format!("d/{0}/{number}.png{separator}{0}\n", category(number))).collect()
+    };
+    for (name, header, separator) in [
+        ("semicolon.csv", "path;category", ";"),
+        ("tab.csv", "path\tcategory", "\t"),
+        ("header.csv", "filename,label", ","),
+    ] {
+        let list = folder.path().join(name);
+        std::fs::write(&list, format!("{header}\n{}", rows(separator))).unwrap();
+        train_on(&list, &model);
+        let found = bowsight::open(&model).unwrap();
+        assert_eq!(found.categories(), ["dots", "stripes"], "{name}");
+    }
+    let list = folder.path().join("what.csv");
+    std::fs::write(&list, format!("bild;klasse\n{}", rows(";"))).unwrap();
+    let errors = fail(2, &["train", "--data", text(&list), "--model", text(&model)]);
+    assert!(errors.contains("what.csv\" begins with \"bild;klasse\"") && errors.contains("filename"), "{errors}");
+}
+
+#[test]
+fn a_broken_annotation_costs_its_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, model) = (folder.path().join("v"), folder.path().join("m"));
+    for inner in ["JPEGImages", "Annotations", "ImageSets/Main"] {
+        std::fs::create_dir_all(data.join(inner)).unwrap();
+    }
+    let annotate = |number: usize, right: u32| {
+        let category = if number <= 5 { "dots" } else { "stripes" };
+        let bounds = format!("<xmin>5</xmin><ymin>5</ymin><xmax>{right}</xmax><ymax>50</ymax>");
+        let object = format!("<object><name>{category}</name><bndbox>{bounds}</bndbox></object>");
+        std::fs::write(data.join(format!("Annotations/{number}.xml")), format!("<annotation>{object}</annotation>"))
+            .unwrap();
+    };
+    for number in 1..=10 {
+        std::fs::copy(picture(number), data.join(format!("JPEGImages/{number}.png"))).unwrap();
+        annotate(number, 50);
+    }
+    let ids: String = (1..=10).map(|number| format!("{number}\r\n")).collect();
+    std::fs::write(data.join("ImageSets/Main/train.txt"), format!("\u{feff}{ids}")).unwrap();
+    let small = ["--words", "12", "--sizes", "4", "--cells", "1x1", "--c", "0.01"];
+    let train = [&["train", "--data", text(&data), "--split", "train", "--model", text(&model)][..], &small].concat();
+    annotate(1, 1);
+    let done = run(&train);
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(
+        done.status.success() && errors.contains("so the box is left out): 1, the first in the annotation of \"1\""),
+        "{errors}"
+    );
+    std::fs::remove_file(data.join("Annotations/1.xml")).unwrap();
+    let errors = fail(3, &train);
+    assert!(errors.contains("picture \"1\" is left out") && errors.contains("1.xml"), "{errors}");
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bowsight::bow::config::{Configuration, Cost, Twins};
 use bowsight::bow::train::folds::cross_validate;
-use bowsight::bow::train::{TrainingData, train};
+use bowsight::bow::train::{MAX_UNREADABLE, TrainingData, train};
 use bowsight::dataset::Dataset;
 use bowsight::evaluate;
 use bowsight::progress::Silent;
@@ -116,7 +116,7 @@ fn out_of_fold_scores_are_those_of_a_training_on_the_rest() {
     configuration.picture.twins = Twins::Train;
     configuration.svm.c = Cost::Fixed(10.0);
     let settings = configuration.check().unwrap();
-    let found = cross_validate(&settings, &data, 3, &Silent).unwrap();
+    let found = cross_validate(&settings, &data, 3, MAX_UNREADABLE, &Silent).unwrap();
     for (number, training) in found.trainings.iter().enumerate() {
         let rest = data.part("rest", |i| found.fold[i] != number);
         let own = data.part("own", |i| found.fold[i] == number);
@@ -126,7 +126,7 @@ fn out_of_fold_scores_are_those_of_a_training_on_the_rest() {
         assert_eq!(training.pictures.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
         assert!(training.support_pictures.iter().any(|picture| picture.is_mirrored()));
         assert!(training.support_pictures.iter().all(|picture| known.contains(picture.id())));
-        let (model, _) = train(&settings, &TrainingData { split: rest, validation: None }, &Silent).unwrap();
+        let (model, _) = train(&settings, &TrainingData::new(rest, None), &Silent).unwrap();
         let expected = evaluate::scores(&model, &own, &Silent);
         let places = (0..found.fold.len()).filter(|&i| found.fold[i] == number);
         for (place, expected) in places.zip(expected) {

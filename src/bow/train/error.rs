@@ -21,6 +21,22 @@ pub enum TrainError {
         /// Why.
         source: VocabularyError,
     },
+    /// Too many pictures can't be read.
+    #[error(
+        "{unreadable} of {pictures} pictures can't be read, and at most {percent} % may be; the first is \"{id}\": {reason}"
+    )]
+    Unreadable {
+        /// Number of unreadable pictures.
+        unreadable: usize,
+        /// Number of pictures.
+        pictures: usize,
+        /// How many may be unreadable.
+        percent: f64,
+        /// The first unreadable picture.
+        id: String,
+        /// Why it can't be read.
+        reason: String,
+    },
     /// All pictures failed.
     #[error("none of the {pictures} pictures of \"{split}\" can be used")]
     NoPictures {
@@ -90,6 +106,7 @@ impl TrainError {
             TrainError::Fold { source, .. } => source.is_failure(),
             TrainError::Dataset(_)
             | TrainError::Vocabulary { .. }
+            | TrainError::Unreadable { .. }
             | TrainError::NoPictures { .. }
             | TrainError::NoVariance { .. }
             | TrainError::OneClass { .. }
@@ -105,6 +122,9 @@ impl TrainError {
             TrainError::Vocabulary { source, .. } => source.hint(),
             TrainError::Folds(error) => error.hint(),
             TrainError::Fold { source, .. } => source.hint(),
+            TrainError::Unreadable { .. } => Some(
+                "look whether the paths are right; --max-unreadable PERCENT lets more pictures be left out".to_string(),
+            ),
             TrainError::NothingToValidate { .. } => Some("--c 10 fits without validation".to_string()),
             TrainError::Store { .. } => Some("--cache DIR on a disk with more room, or another TMPDIR".to_string()),
             _ => None,

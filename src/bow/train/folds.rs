@@ -3,15 +3,12 @@
 //! Each fold is a whole training on the other folds' pictures (their vocabulary, widths, scales, weights and C are of these pictures alone), and
 //! then a scoring of its own pictures. Where C is validated, that is done on two halves of the fold's training pictures.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-
 use super::{TrainError, TrainingData, train};
 use crate::bow::config::{Cost, Settings};
 use crate::bow::record::TrainingRecord;
 use crate::dataset::Dataset;
 use crate::evaluate::{self, PictureScores};
-use crate::progress::Progress;
+use crate::progress::{Progress, WarnOnce};
 use crate::timings::Timings;
 
 /// What cross-validation found.
@@ -27,12 +24,15 @@ pub struct CrossValidation {
 
 /// Cross-validates `settings` on `dataset` in that many folds; a function of pictures, labels, groups and settings.
 ///
+/// `max_unreadable` is that of every fold's [`TrainingData`].
+///
 /// # Errors
 /// [`TrainError`]; data that can't be cut into such folds are refused before any picture is opened.
 pub fn cross_validate(
     settings: &Settings,
     dataset: &Dataset,
     folds: usize,
+    max_unreadable: f64,
     progress: &dyn Progress,
 ) -> Result<CrossValidation, TrainError> {
     dataset.require_positives()?;
@@ -41,16 +41,16 @@ pub fn cross_validate(
     let cut = |number: usize| {
         let split = dataset.part(&format!("without fold {}", number + 1), |i| fold[i] != number);
         let validation = (settings.svm.c == Cost::Validate).then(|| split.halves(settings.seed));
-        TrainingData { split, validation }
+        TrainingData { max_unreadable, ..TrainingData::new(split, validation) }
     };
     for number in 0..folds {
         cut(number).check(settings).map_err(in_fold(number))?;
     }
-    let said = Mutex::new(BTreeSet::new());
+    let once = WarnOnce::new(progress);
     let mut scores: Vec<Option<PictureScores>> = vec![None; fold.len()];
     let mut trainings = Vec::with_capacity(folds);
     for number in 0..folds {
-        let progress = OfFold { inner: progress, name: format!("fold {}/{folds}", number + 1), said: &said };
+        let progress = OfFold { inner: &once, name: format!("fold {}/{folds}", number + 1) };
         let (model, _) = train(settings, &cut(number), &progress).map_err(in_fold(number))?;
         let test = dataset.part(&format!("fold {}", number + 1), |i| fold[i] == number);
         let own = evaluate::scores(&model, &test, &progress);
@@ -64,11 +64,10 @@ pub fn cross_validate(
     Ok(CrossValidation { fold, scores, trainings })
 }
 
-/// Names the fold with every stage, and says a warning of several folds once.
+/// Names the fold with every stage.
 struct OfFold<'a> {
     inner: &'a dyn Progress,
     name: String,
-    said: &'a Mutex<BTreeSet<String>>,
 }
 
 impl Progress for OfFold<'_> {
@@ -93,8 +92,6 @@ impl Progress for OfFold<'_> {
     }
 
     fn warn(&self, message: &str) {
-        if self.said.lock().is_ok_and(|mut said| said.insert(message.to_string())) {
-            self.inner.warn(message);
-        }
+        self.inner.warn(message);
     }
 }

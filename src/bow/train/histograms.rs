@@ -71,8 +71,9 @@ impl<'a> Pool<'a> {
                     usable.insert(entry.path.clone(), row(number, kept));
                 }
                 Err(failure) => {
-                    progress.warn(&format!("picture \"{}\" is left out: {}", entry.id, failure.reason()));
-                    left_out.push(LeftOut { id: entry.id.clone(), failure });
+                    let picture = LeftOut::new(entry, failure);
+                    progress.warn(&picture.to_string());
+                    left_out.push(picture);
                 }
             }
         }
@@ -152,6 +153,11 @@ fn mirrorings(twins: Twins) -> &'static [bool] {
 pub(super) struct Rows(BTreeMap<String, usize>);
 
 impl Rows {
+    /// Number of usable pictures.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The usable pictures of a data set, in its order.
     fn pictures_of<'a>(&'a self, dataset: &'a Dataset) -> impl Iterator<Item = (&'a Entry, usize)> {
         dataset.pictures.iter().filter_map(|entry| Some((entry, *self.0.get(&entry.path)?)))

@@ -16,7 +16,7 @@ use crate::bow::score::{Classifier, KernelChannel, KernelMachine};
 pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let Task { settings, data, encoders, progress, .. } = *task;
     let (usable, histograms, left_out) = encode_pool(task, &Pool::new(data));
-    let splits = task.splits(&usable)?;
+    let splits = task.splits(&usable, &left_out)?;
 
     progress.begin("kernels", encoders.len());
     let sums: Vec<Array2<f32>> = encoders

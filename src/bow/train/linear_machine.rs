@@ -31,7 +31,7 @@ const BYTES_AT_ONCE: usize = 64 << 20;
 pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let Task { settings, data, progress, .. } = *task;
     let (usable, store, left_out) = store_pool(task, &Pool::new(data))?;
-    let splits = task.splits(&usable)?;
+    let splits = task.splits(&usable, &left_out)?;
     let categories = &data.split.categories;
     let (costs, validation) = match (settings.svm.c, &splits.validation) {
         (Cost::Fixed(c), _) => (vec![c; categories.len()], None),

@@ -25,14 +25,14 @@ use super::model::{BagOfWords, FittedChannel};
 use super::record::TrainingRecord;
 use crate::dataset::{Dataset, Entry};
 use crate::evaluate::PictureScores;
-use crate::progress::Progress;
+use crate::progress::{Progress, WarnOnce};
 use cache::Cache;
 pub use error::TrainError;
 use examples::keep_examples;
 use histograms::{Encoding, encode};
 use sample::learn_codings;
 use task::Task;
-pub use task::{LeftOut, TrainingData};
+pub use task::{LeftOut, MAX_UNREADABLE, TrainingData};
 
 /// Trains a classifier; pictures that can't be used are left out and returned beside it.
 ///
@@ -59,13 +59,14 @@ pub fn train_with(
     progress: &dyn Progress,
 ) -> Result<(BagOfWords, Vec<LeftOut>), TrainError> {
     data.check(settings)?;
+    let progress = &WarnOnce::new(progress);
     let files = data.split.file_digests();
     let data_digest = data.split.digest_of(&files);
 
     let mut records = Vec::new();
     let mut examples = Vec::new();
     let mut encoders = Vec::new();
-    let vocabularies = learn_codings(settings, &data.split, &data_digest, cache, progress)?;
+    let vocabularies = learn_codings(settings, data, &data_digest, cache, progress)?;
     for (config, learnt) in settings.channel.iter().zip(vocabularies) {
         encoders.push(Encoder::new(config.clone(), learnt.coding));
         records.push(learnt.record);

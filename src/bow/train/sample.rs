@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::cache::{Cache, Key};
 use super::error::TrainError;
+use super::task::{LeftOut, TrainingData};
 use crate::bow::config::{ChannelConfig, Settings};
 use crate::bow::features::{self, FeatureFamily};
 use crate::bow::files::coding;
@@ -43,11 +44,12 @@ struct Sample {
 /// Learns the coding of every channel from the same number of descriptors per picture.
 pub(super) fn learn_codings(
     settings: &Settings,
-    dataset: &Dataset,
+    data: &TrainingData,
     data_digest: &str,
     cache: Option<&Cache>,
     progress: &dyn Progress,
 ) -> Result<Vec<Learnt>, TrainError> {
+    let dataset = &data.split;
     let keys: Vec<Key> = (0..settings.channel.len()).map(|channel| key(settings, channel, data_digest)).collect();
     let mut learnt: Vec<Option<Learnt>> = settings
         .channel
@@ -62,7 +64,8 @@ pub(super) fn learn_codings(
         engine.require().map_err(|source| TrainError::Vocabulary { channel, source })?;
     }
     if !missing.is_empty() {
-        let samples = sample(settings, dataset, &missing, progress);
+        let (samples, left_out) = sample(settings, dataset, &missing, progress);
+        data.require_readable(&left_out, dataset.pictures.len())?;
         progress.begin("learning words", missing.len());
         for (at, &channel) in missing.iter().enumerate() {
             let own = samples.iter().enumerate().map(|(picture, channels)| (picture, &channels[at]));
@@ -125,8 +128,13 @@ fn from_reader(reader: &Reader<'_>, config: &ChannelConfig, dataset: &Dataset) -
     Some(Learnt { coding, record, examples })
 }
 
-/// Draws the samples of every picture for the `wanted` channels.
-fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &dyn Progress) -> Vec<Vec<Sample>> {
+/// Draws the samples of every picture for the `wanted` channels. A picture that can't be read gives none, and is named at once.
+fn sample(
+    settings: &Settings,
+    dataset: &Dataset,
+    wanted: &[usize],
+    progress: &dyn Progress,
+) -> (Vec<Vec<Sample>>, Vec<LeftOut>) {
     let families: Vec<Box<dyn FeatureFamily>> =
         wanted.iter().map(|&channel| features::family(&settings.channel[channel].descriptor)).collect();
     let options = settings.reading();
@@ -135,11 +143,14 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
         .pictures
         .par_iter()
         .map(|entry| {
-            // A picture that can't be read is reported when the histograms are made; here it gives no sample.
             let mut timings = Timings::default();
-            let picture = timings.time(Stage::DECODE, || Picture::open(dataset.file(entry), &options).ok());
+            let picture = timings.time(Stage::DECODE, || Picture::open(dataset.file(entry), &options));
+            let picture = picture.map_err(|error| LeftOut::new(entry, error.into()));
+            if let Err(left_out) = &picture {
+                progress.warn(&left_out.to_string());
+            }
             let of_channel = |(at, &channel): (usize, &usize)| {
-                let Some(picture) = &picture else { return Sample::default() };
+                let Ok(picture) = &picture else { return Sample::default() };
                 let count = settings.channel[channel].vocabulary.sample.div_ceil(dataset.pictures.len().max(1));
                 let name = format!("sample/{}/{}", index_among_equals(settings, channel), entry.id);
                 sample_descriptors(families[at].as_ref(), picture, count, settings.seed, &name)
@@ -147,11 +158,12 @@ fn sample(settings: &Settings, dataset: &Dataset, wanted: &[usize], progress: &d
             let sample = timings.time(stages::FEATURES, || wanted.iter().enumerate().map(of_channel).collect());
             progress.took(1, &timings);
             progress.step();
-            sample
+            (sample, picture.err())
         })
-        .collect();
+        .collect::<Vec<(Vec<Sample>, Option<LeftOut>)>>();
     progress.end();
-    samples
+    let (samples, left_out): (_, Vec<Option<LeftOut>>) = samples.into_iter().unzip();
+    (samples, left_out.into_iter().flatten().collect())
 }
 
 /// Learns the coding of a channel from the samples of the pictures.

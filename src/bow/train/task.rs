@@ -7,7 +7,7 @@ use crate::bow::channel::Encoder;
 use crate::bow::config::{Cost, Settings};
 use crate::bow::record::{SolverRecord, Validation};
 use crate::bow::score::Classifier;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Entry};
 use crate::model::PictureFailure;
 use crate::progress::Progress;
 
@@ -18,9 +18,32 @@ pub struct TrainingData {
     pub split: Dataset,
     /// The splits to choose C by: fitted on the first, scored on the second; of the same categories.
     pub validation: Option<(Dataset, Dataset)>,
+    /// The largest part of the pictures, in [0, 1], that may be unreadable. A single one always may.
+    pub max_unreadable: f64,
 }
 
+/// The largest part of the training pictures that may be unreadable, unless something else is asked for.
+pub const MAX_UNREADABLE: f64 = 0.05;
+
 impl TrainingData {
+    /// Pictures to train on, of which the usual part may be unreadable.
+    pub fn new(split: Dataset, validation: Option<(Dataset, Dataset)>) -> Self {
+        Self { split, validation, max_unreadable: MAX_UNREADABLE }
+    }
+
+    /// Makes sure that not too many of so many `pictures` are unreadable: the paths may be wrong.
+    pub(super) fn require_readable(&self, left_out: &[LeftOut], pictures: usize) -> Result<(), TrainError> {
+        let unreadable = || left_out.iter().filter(|picture| matches!(picture.failure, PictureFailure::Picture(_)));
+        let count = unreadable().count();
+        match unreadable().next() {
+            Some(first) if count > 1 && count as f64 > self.max_unreadable * pictures as f64 => {
+                let (percent, id, reason) = (100.0 * self.max_unreadable, first.id.clone(), first.failure.reason());
+                Err(TrainError::Unreadable { unreadable: count, pictures, percent, id, reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes sure, before any picture is opened, that every category can be learnt and that there is something to choose C by.
     pub(super) fn check(&self, settings: &Settings) -> Result<(), TrainError> {
         self.split.require_positives()?;
@@ -54,6 +77,18 @@ pub struct LeftOut {
     pub failure: PictureFailure,
 }
 
+impl LeftOut {
+    pub(super) fn new(entry: &Entry, failure: PictureFailure) -> Self {
+        Self { id: entry.id.clone(), failure }
+    }
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "picture \"{}\" is left out: {}", self.id, self.failure.reason())
+    }
+}
+
 /// What is learnt from, once there are vocabularies.
 pub(super) struct Task<'a> {
     pub(super) settings: &'a Settings,
@@ -77,8 +112,9 @@ pub(super) struct Learnt {
 
 impl Task<'_> {
     /// The usable pictures by split.
-    pub(super) fn splits(&self, usable: &Rows) -> Result<Splits, TrainError> {
+    pub(super) fn splits(&self, usable: &Rows, left_out: &[LeftOut]) -> Result<Splits, TrainError> {
         let (data, split) = (self.data, &self.data.split);
+        data.require_readable(left_out, usable.len() + left_out.len())?;
         let splits = Splits::new(data, self.settings.picture.twins, usable);
         if splits.fit_final.rows.is_empty() {
             return Err(TrainError::NoPictures { split: split.split.clone(), pictures: split.pictures.len() });

@@ -50,10 +50,10 @@ pub enum BoxFault {
 impl std::fmt::Display for BoxFault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            BoxFault::Unreadable => "a side is missing or is no number: the box is left out",
-            BoxFault::TurnedRound => "one end lies before the other: the box is left out",
-            BoxFault::Outside => "it lies outside the picture: the box is left out",
-            BoxFault::Beyond => "it reaches beyond the picture: the box is cut",
+            BoxFault::Unreadable => "a side is missing or no number, so the box is left out",
+            BoxFault::TurnedRound => "turned round, so the box is left out",
+            BoxFault::Outside => "outside the picture, so the box is left out",
+            BoxFault::Beyond => "reaching beyond the picture, so the box is cut",
         })
     }
 }

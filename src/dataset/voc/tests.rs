@@ -139,7 +139,7 @@ fn an_annotation_that_can_not_be_used_costs_its_picture() {
     let notes: Vec<String> = data.notes.iter().map(ToString::to_string).collect();
     assert!(notes[0].contains("\"c\"") && notes[0].contains("c.xml") && notes[0].contains("XML"), "{notes:?}");
     assert!(notes[1].contains("\"d\"") && notes[1].contains("can't be read"), "{notes:?}");
-    assert!(notes[2].contains("2 objects") && notes[2].contains("\"a\""), "{notes:?}");
+    assert!(notes[2].contains("left out): 2,") && notes[2].contains("\"a\""), "{notes:?}");
     assert_eq!(notes.len(), 3);
     write(root, "ImageSets/Main/all.txt", "c\nd\n");
     let error = Dataset::open(root, Some("all"), None).unwrap_err().to_string();
