@@ -42,7 +42,7 @@ pub enum OpenFailure {
     /// The file could not be read.
     #[error("the file can't be read")]
     Io(#[from] std::io::Error),
-    /// It is no container of tensors, or has no format name.
+    /// The file is no container of tensors, or has no format name.
     #[error(transparent)]
     Container(#[from] ContainerError),
     /// A Bag-of-Words model is damaged or of a newer version.
@@ -50,7 +50,7 @@ pub enum OpenFailure {
     BagOfWords(#[from] ModelFileError),
 }
 
-/// What a user asks of the method of explanation; what is not given stays as the model has it.
+/// The method of explanation that a user asks for. What is not given stays as the model has it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Method {
     /// Where the bias goes.

@@ -14,11 +14,11 @@ use crate::model::{ModelError, UnknownCategory};
 use crate::picture::PictureError;
 use crate::settings::ReadError;
 
-/// Whatever can end a command.
+/// Everything that can end a command.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The command line asks for something that can't be.
+    /// The command line asks for something impossible.
     #[error("{message}")]
     Usage {
         /// What is wrong.
@@ -77,7 +77,7 @@ pub enum Error {
     /// The generated shapes.
     #[error(transparent)]
     Shapes(#[from] ShapesError),
-    /// Standard output is gone or full.
+    /// Standard output can't be written.
     #[error("cannot write to standard output")]
     Stdout(#[source] std::io::Error),
 }
@@ -88,7 +88,7 @@ impl Error {
         Error::Usage { message: message.into(), hint: None }
     }
 
-    /// What a user can do about it, as a line to paste where there is one.
+    /// What a user can do about it, as a line to paste if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Usage { hint, .. } => hint.clone(),

@@ -23,7 +23,7 @@ impl Target {
         Self { category, against: None }
     }
 
-    /// Takes the target's part of `values`, which are known per category: the category's, less the other's.
+    /// The target's value, from one value per category: the category's, less the other's.
     pub fn of(self, values: impl Fn(usize) -> f64) -> f64 {
         values(self.category) - self.against.map_or(0.0, values)
     }
@@ -65,9 +65,9 @@ pub struct Explanation {
     pub parts: Vec<f64>,
     /// The windows, each with its own account; empty without tiles.
     pub windows: Vec<Window>,
-    /// The layers of the way back, where the query asked for them: of the picture, or of each window.
+    /// The layers of the way back, if the query asked for them: of the picture, or of each window.
     pub traces: Vec<Container>,
-    /// What the way back took; with tiles also the windows' way forward from the features.
+    /// Time of the way back; with tiles also of the windows' way forward from the features.
     pub timings: Timings,
 }
 
@@ -81,7 +81,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window where it lies in the mirror image of a picture of this `width`.
+    /// The window as it lies in the mirror image of a picture of this `width`.
     pub fn mirrored(self, width: u32) -> Self {
         let Rectangle { x0, x1, .. } = self.rectangle;
         Self { rectangle: Rectangle { x0: width - x1, x1: width - x0, ..self.rectangle }, ..self }
@@ -102,7 +102,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// The categories' indices, from a picture's labels and scores (one a category).
+    /// The categories' indices, from a picture's labels and scores (one per category).
     pub fn of(self, labels: &[i8], scores: &[f64]) -> Vec<usize> {
         match self {
             Selection::True => (0..labels.len()).filter(|&category| labels[category] == 1).collect(),
@@ -115,7 +115,7 @@ impl Selection {
         }
     }
 
-    /// The selection known without scores; none where the scores decide.
+    /// The selection, if it is known without scores.
     pub fn planned(self, labels: &[i8], categories: usize) -> Option<Vec<usize>> {
         (self != Selection::Top).then(|| self.of(labels, &vec![0.0; categories]))
     }

@@ -15,7 +15,7 @@ crate::closed_set! {
         BiasSink = "bias_sink",
         /// What the first order of a Taylor expansion leaves.
         TaylorResidual = "taylor_residual",
-        /// What found nothing to go to.
+        /// Relevance that found nothing to go to.
         NoReceiver = "no_features",
     }
 }
@@ -32,11 +32,11 @@ impl Account {
 }
 
 crate::closed_set! {
-    /// A part of the pixels' sum that is spread evenly, and so says nothing about places.
+    /// A part of the pixels' sum that is spread evenly, so it says nothing about places.
     pub enum Note as "note" {
-        /// Relevance that came by way of what the picture lacks.
+        /// Relevance of what the picture lacks: dimensions that no feature fills. It is spread evenly, so it is no evidence.
         Lacking = "through_empty_dimensions",
-        /// The bias, if it is spread. What of it came by way of what the picture lacks is in both notes.
+        /// The bias, if it is spread. Its share in dimensions that no feature fills is in both notes.
         SpreadBias = "spread_bias",
     }
 }
@@ -121,7 +121,7 @@ impl Ledger {
         .close(sum_relevance)
     }
 
-    /// Books what a step kept.
+    /// Books what a step did not pass on.
     pub fn book(&mut self, kept: Kept) {
         self.kept[kept.account as usize] += kept.amount;
     }
@@ -136,7 +136,7 @@ impl Ledger {
         self.kept[account as usize]
     }
 
-    /// How much of the pixels' sum `note` is.
+    /// The part of the pixels' sum that `note` stands for.
     pub fn noted(&self, note: Note) -> f64 {
         self.noted[note as usize]
     }

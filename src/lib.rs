@@ -59,17 +59,18 @@
 //! | [`export`] | explanations by the batch: resumable, divisible, always the same bytes |
 //! | [`evaluate`] | average precision, ROC AUC, accuracy, over folds too |
 //! | [`model`] | what any family offers: scores, explanations, evidence |
-//! | [`explanation`], [`ledger`] | what is asked, what comes back, and where every part of the score went |
+//! | [`explanation`], [`ledger`] | the query, the explanation, and the account of every part of the score |
 //! | [`heatmap`] | maps as pictures; contact sheets |
 //! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
 //! | [`picture`] | decoding with limits, orientation, planes, tiles |
-//! | [`progress`], [`timings`] | signs of life of long work, and what its stages took |
+//! | [`progress`], [`timings`] | progress of long work, and the times of its stages |
 //! | `format`, `numeric`, `settings`, `causes` | files whole or not at all; sums and random streams in a fixed order; closed sets and drafts; errors as text |
 //!
 //! # Features
 //!
 //! - `cli` (default): the program `bowsight`. Needs `draw`.
 //! - `draw` (default, by way of `cli`): edges and captions in drawings, contact sheets, generated shapes.
+//! - `linfa` (default): k-means of the crate linfa as a second engine for vocabularies (`engine = "linfa"`).
 //!
 //! `default-features = false` leaves the library: training, scores, explanations, maps.
 

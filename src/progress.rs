@@ -1,4 +1,4 @@
-//! How long work tells that it is alive; the library speaks through this, the program decides how it looks.
+//! Progress of long work: the library reports it here, and the program decides how it looks.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -13,16 +13,16 @@ pub trait Progress: Sync {
     /// One step of the stage is done.
     fn step(&self);
 
-    /// How far the stage is between two steps, where these are far apart.
+    /// Says how far the stage is, between two steps that are far apart.
     fn say(&self, state: &str);
 
-    /// So many pictures of the stage took so long together.
+    /// Adds the times that some pictures of the stage took together.
     fn took(&self, pictures: usize, timings: &Timings);
 
     /// The stage is over.
     fn end(&self);
 
-    /// Something the user should know, though the work goes on.
+    /// Says something that the user should know, though the work goes on.
     fn warn(&self, message: &str);
 }
 

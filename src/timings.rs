@@ -1,4 +1,4 @@
-//! What the stages of the way forward and back took: results carry it, and [`crate::progress::Progress`] hears of it.
+//! Times of the stages of the way forward and back: results carry them, and [`crate::progress::Progress`] hears of them.
 
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// A stage of the way forward or back. Families add their own between those that all share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stage {
-    /// Place among the stages, in which they are listed.
+    /// Place in the list of stages.
     order: u8,
     name: &'static str,
 }
@@ -42,7 +42,7 @@ impl Stage {
 pub struct Timings(Vec<(Stage, Duration)>);
 
 impl Timings {
-    /// Does `work` and adds what it takes to `stage`.
+    /// Does `work` and adds its time to `stage`.
     pub fn time<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let done = work();
@@ -50,7 +50,7 @@ impl Timings {
         done
     }
 
-    /// Adds to `stage`.
+    /// Adds a time to `stage`.
     pub fn add(&mut self, stage: Stage, duration: Duration) {
         match self.0.binary_search_by_key(&stage, |(known, _)| *known) {
             Ok(at) => self.0[at].1 += duration,
@@ -58,17 +58,17 @@ impl Timings {
         }
     }
 
-    /// What `stage` took.
+    /// Time of `stage`.
     pub fn get(&self, stage: Stage) -> Duration {
         self.iter().find(|(known, _)| *known == stage).map_or(Duration::ZERO, |(_, duration)| duration)
     }
 
-    /// Every stage that took any time, in their order.
+    /// Every stage that took any time, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Stage, Duration)> + '_ {
         self.0.iter().copied()
     }
 
-    /// All stages together.
+    /// Time of all stages together.
     pub fn total(&self) -> Duration {
         self.0.iter().map(|(_, duration)| duration).sum()
     }

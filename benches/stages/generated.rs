@@ -26,7 +26,7 @@ pub fn picture() -> Vec<u8> {
     if let Ok(bytes) = std::fs::read(shared.join("data/voc2012/JPEGImages/2007_000068.jpg")) {
         return bytes;
     }
-    let chelsea = image::open(root.join("data/chelsea.png")).expect("the picture comes along").to_rgb8();
+    let chelsea = image::open(root.join("data/chelsea.png")).expect("the picture is in the folder").to_rgb8();
     // Wider than 4 : 3, so its height decides.
     let width = (chelsea.width() * SIZE.1).div_ceil(chelsea.height());
     let scaled = resize(&chelsea, width, SIZE.1, FilterType::Lanczos3);

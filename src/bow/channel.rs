@@ -37,9 +37,9 @@ pub struct Features {
     pub numbers: Vec<u32>,
     /// Their words and weights.
     pub assignment: Assignment,
-    /// The descriptors, where they were asked for: n×P.
+    /// The descriptors, n×P, if they were asked for.
     pub descriptors: Option<Array2<f32>>,
-    /// What finding them and their words took.
+    /// Times of finding them and their words.
     pub timings: Timings,
 }
 
@@ -49,7 +49,7 @@ pub struct Encoded {
     pub members: Vec<u32>,
     /// The cells of the pyramid.
     pub cells: Cells,
-    /// What pooling saw.
+    /// What pooling keeps for the way back.
     pub pooled: Pooled,
     /// The kernel's input.
     pub histogram: Vec<f32>,
@@ -112,7 +112,7 @@ impl Encoder {
         Encoded { members, cells, pooled, histogram }
     }
 
-    /// Picture → histogram, for those who need nothing else; all zero where no feature fits into the picture.
+    /// Picture → histogram; all zero if no feature fits into the picture.
     pub fn histogram(&self, picture: &Picture) -> Vec<f32> {
         let features = self.features(picture, false);
         self.encode(&features, features.grid.region()).histogram

@@ -1,11 +1,11 @@
-//! How a model was trained: what its file says beside the numbers.
+//! The record of a training, as a model's file has it.
 
 use serde::{Deserialize, Serialize};
 
 use super::score::svm::Report;
 use super::twins::TrainingPicture;
 
-/// How a model was trained: what its file says beside the numbers.
+/// The record of a training, as a model's file has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRecord {
     /// Program version.
@@ -27,16 +27,16 @@ pub struct TrainingRecord {
     pub categories: Vec<String>,
     /// The support pictures in row order.
     pub support_pictures: Vec<TrainingPicture>,
-    /// How C was chosen, where it was.
+    /// How C was chosen, if it was.
     pub validation: Option<Validation>,
-    /// How each vocabulary's iteration went, a channel each.
+    /// How each channel's vocabulary was learnt.
     pub vocabularies: Vec<VocabularyRecord>,
-    /// How each category's problem was solved.
+    /// How each category's SVM was solved.
     pub solvers: Vec<SolverRecord>,
 }
 
 impl TrainingRecord {
-    /// The record of a model put together by hand: categories, and nothing known of its pictures.
+    /// The record of a model that was put together by hand: categories only.
     pub fn new(categories: Vec<String>, seed: u64) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -79,36 +79,36 @@ pub struct GridPoint {
     pub mean_average_precision: f64,
 }
 
-/// How a vocabulary's iteration went.
+/// How a vocabulary was learnt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VocabularyRecord {
-    /// Descriptors it was learnt from.
+    /// Number of descriptors it was learnt from.
     pub sample: usize,
-    /// Passes.
+    /// Number of passes.
     pub iterations: usize,
-    /// Whether the relative drop ended it, not the limit.
+    /// Whether it converged before the limit of passes.
     pub converged: bool,
     /// Mean squared distance of the descriptors to their words.
     pub mean_squared_distance: f64,
-    /// How the mixture's iteration went that began at these words, where there is a mixture.
+    /// How the mixture that starts at these words was learnt, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixture: Option<MixtureRecord>,
 }
 
-/// How a mixture's iteration went.
+/// How a mixture was learnt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MixtureRecord {
     /// Share of the descriptors' variance that the reduction keeps.
     pub explained_variance: f64,
-    /// Passes.
+    /// Number of passes.
     pub iterations: usize,
-    /// Whether the tolerance ended it, not the limit.
+    /// Whether it converged before the limit of passes.
     pub converged: bool,
     /// Mean log-likelihood of the reduced descriptors, in nats.
     pub mean_log_likelihood: f64,
 }
 
-/// How one category's problem was solved.
+/// How one category's SVM was solved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SolverRecord {
     /// The category.

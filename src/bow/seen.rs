@@ -1,4 +1,4 @@
-//! A picture seen by a model: the only place that chains the layers, there and back.
+//! A picture seen by a model: the only place that chains the layers, forward and backward.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,7 +32,7 @@ pub(super) struct SeenPicture<'a> {
     pub(super) image: Option<image::RgbImage>,
 }
 
-/// A picture, or a window of it, as far as its scores.
+/// A picture, or a window of it, carried forward to its scores.
 pub(super) struct View {
     pub(super) region: Rectangle,
     pub(super) encoded: Vec<Encoded>,
@@ -72,7 +72,7 @@ pub(super) fn see<'a>(
     Ok(SeenPicture { model, method, features, whole, image })
 }
 
-/// The histogram of every channel, for those who need nothing else.
+/// The histogram of every channel.
 pub(super) fn histograms(
     model: &BagOfWords,
     picture: &Picture,
@@ -173,7 +173,7 @@ impl SeenPicture<'_> {
         })
     }
 
-    /// How to search on, if not every training picture was tried.
+    /// How to search further, if not every training picture was tried.
     fn more_candidates(&self, found: NoRoot) -> Option<String> {
         let (tried, all) = (self.method.candidates, self.model.training.support_pictures.len());
         (found.candidates == tried && tried < all).then(|| format!("--candidates {all}"))
@@ -220,7 +220,7 @@ impl SeenPicture<'_> {
         Ok(PixelShares { relevance, ledger, channels, trace, timings })
     }
 
-    /// R3 of every channel → R2 of every channel → R1 of the view's pixels; what is not passed on is booked.
+    /// R3 of every channel → R2 of every channel → R1 of the view's pixels. What is not passed on is booked.
     pub(super) fn to_pixels(&self, view: &View, r3: &[Vec<f64>], ledger: &mut Ledger) -> (Vec<Vec<f64>>, Array2<f64>) {
         let channels = || self.model.channels.iter().zip(&self.features).zip(&view.encoded);
 

@@ -16,28 +16,28 @@ use crate::model::Model;
 use crate::picture::tiles::Tiles;
 use crate::settings::ReadError;
 
-/// Of every command.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Threads to work with; 0: one a processor. No result depends on it
+    /// Number of threads; 0: one per processor. No result depends on it
     #[arg(long, global = true, help_heading = "Options of every command", value_name = "N", default_value_t = 0)]
     pub threads: usize,
     /// Seed of every random choice
     #[arg(long, global = true, help_heading = "Options of every command", value_name = "N")]
     pub seed: Option<u64>,
-    /// What standard output holds
+    /// Format of standard output
     #[arg(long, global = true, help_heading = "Options of every command", value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub format: String,
-    /// Whether to show progress on standard error
+    /// When to show progress on standard error
     #[arg(long, global = true, help_heading = "Options of every command", value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     pub progress: String,
-    /// Print to standard error, at the end, what each stage took
+    /// At the end, print to standard error how long each stage took
     #[arg(long, global = true, help_heading = "Options of every command")]
     pub timings: bool,
-    /// Say more
+    /// Print more about the work
     #[arg(short, long, global = true, help_heading = "Options of every command", conflicts_with = "quiet")]
     pub verbose: bool,
-    /// Say nothing but results and errors
+    /// Print nothing but results, warnings and errors
     #[arg(short, long, global = true, help_heading = "Options of every command")]
     pub quiet: bool,
 }
@@ -48,10 +48,10 @@ pub(crate) struct Data {
     /// A PASCAL VOC folder, a folder of category folders, or a CSV list
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// The split, e.g. trainval or test; a data set without splits is used whole
+    /// The split, such as trainval or test; a data set without splits is used whole
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// How the data are laid out, where it is not to be found out
+    /// Layout of the data; detected if omitted
     #[arg(long, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
 }
@@ -64,7 +64,7 @@ impl Data {
     }
 }
 
-/// What to do about labels that the model doesn't know.
+/// How to treat labels that the model doesn't know.
 #[derive(Debug, Args)]
 pub(crate) struct Labels {
     /// Go on if pictures have labels that the model doesn't know; these labels count for nothing
@@ -106,16 +106,16 @@ impl ModelFile {
     }
 }
 
-/// How decisions are explained and drawn; what is not given is as the model's configuration has it.
+/// How decisions are explained and drawn. The model's configuration says what the flags leave open.
 #[derive(Debug, Args)]
 pub(crate) struct Explaining {
     /// Explain the difference to this category's score
     #[arg(long, value_name = "NAME")]
     pub against: Option<String>,
-    /// Where the bias goes: spread over the dimensions, or sink into the ledger
+    /// Where the bias goes: spread over the dimensions, or sink, kept in the account only
     #[arg(long, value_name = "MODE")]
     pub bias: Option<BiasMode>,
-    /// Explain windows of SIDE pixels at every OFFSET pixels one by one and average their maps, e.g. 102/34; "none": the whole picture
+    /// Explain windows of SIDE pixels, one every OFFSET pixels, and average their maps, for example 102/34; "none": the whole picture
     #[arg(long, value_name = "SIDE/OFFSET|none")]
     pub tiles: Option<String>,
     #[arg(
@@ -126,23 +126,23 @@ pub(crate) struct Explaining {
         help = format!("The root of a Taylor expansion: {}", Roots::names()),
         long, value_name = "CHOICE")]
     pub roots: Option<Roots>,
-    /// Training pictures that a root is looked for towards, at most
+    /// Maximum number of training pictures to search toward for a root
     #[arg(long, value_name = "N")]
     pub candidates: Option<usize>,
-    /// The pictures to draw of each map: heatmap, overlay, edges, binarised, triplet
+    /// What to draw of each map: heatmap, overlay, edges, binarised, triplet
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub heatmap: Option<Vec<Panel>>,
-    /// Draw no pictures, only maps
+    /// Write the maps only, and draw nothing
     #[arg(long, conflicts_with = "heatmap")]
     pub no_heatmap: bool,
     #[arg(
         help = format!("The colours: {}", Palette::names()),
         long, value_name = "PALETTE")]
     pub palette: Option<Palette>,
-    /// What the colours' ends stand for: the picture's largest magnitude, the whole set's, or a number
+    /// What the ends of the colour scale stand for: the picture's largest magnitude, that of the whole set, or a number
     #[arg(long, value_name = "picture|set|VALUE")]
     pub scale: Option<Scale>,
-    /// The numbers' type in the maps' files
+    /// Type of the numbers in the maps' files
     #[arg(long, value_name = "TYPE", default_value = "f32")]
     pub dtype: Dtype,
 }
@@ -154,7 +154,7 @@ impl Explaining {
         Ok(model.explainer(Method { bias, decomposition, roots, candidates }).map_err(ReadError::from)?)
     }
 
-    /// What is asked of every explanation, but for its category and its trace.
+    /// The query of every explanation, except for its category and its trace.
     pub fn query(&self, model: &dyn Model) -> Result<Query, Error> {
         let tiles = match self.tiles.as_deref() {
             None => model.presentation().tiles,

@@ -24,10 +24,10 @@ pub(crate) struct Configuring {
     /// Start from the settings of a published system: paper-voc or paper-shapes (Bach et al. 2015, Figs 7–10 and Fig 6)
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<Preset>,
-    /// Set any key, e.g. --set channel.descriptor.step=6; a channel's key without a number goes to all channels
+    /// Set any key, for example --set channel.descriptor.step=6; without a channel's number it is set in all channels
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Number of visual words, or of components for Fisher vectors
+    /// Number of visual words; for Fisher vectors, of components
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub words: Option<i64>,
     #[arg(
@@ -38,7 +38,7 @@ pub(crate) struct Configuring {
         help = format!("The planes they are taken of: {} [default: grey; for quantiles rgb]", Planes::names()),
         long, value_name = "SET")]
     pub planes: Option<String>,
-    /// Bin sizes in pixels, e.g. 4,6,8,10; a descriptor is 4 bins wide
+    /// Bin sizes in pixels, for example 4,6,8,10; a descriptor is 4 bins wide
     #[arg(long, value_name = "SIZES", value_delimiter = ',', allow_negative_numbers = true)]
     pub sizes: Option<Vec<i64>>,
     #[arg(
@@ -53,7 +53,7 @@ pub(crate) struct Configuring {
         help = format!("How features weigh words: {} (fisher: linear kernel; --words components, 64 is usual)", MappingKind::names()),
         long, value_name = "KIND")]
     pub mapping: Option<String>,
-    /// Pyramid cells, e.g. 1x1 or 1x1+2x2+3x1
+    /// Pyramid cells, for example 1x1 or 1x1+2x2+3x1
     #[arg(long, value_name = "LAYOUT")]
     pub cells: Option<String>,
     #[arg(
@@ -95,10 +95,10 @@ pub(crate) struct Configuring {
         help = format!("How the classes' errors are weighed: {}", ClassWeight::names()),
         long, value_name = "KIND")]
     pub class_weight: Option<String>,
-    /// Longer side of the pictures in pixels at most; 0: as they are
+    /// Maximum longer side of the pictures in pixels; larger ones are shrunk. 0: as they are
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     pub max_side: Option<i64>,
-    /// Where pictures enter mirrored left–right too: none, train, test (in training, and scores are means over both)
+    /// Whether pictures are also used mirrored left–right: none; train; test (in training, and scores are means over both)
     #[arg(long, value_name = "WHERE")]
     pub twins: Option<String>,
 }

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     Ok(Outcome::after(failed > 0 || dataset.is_incomplete()))
 }
 
-/// Scores spread with C: where the folds' differ widely, so do their scores' scales.
+/// Warns if the folds' C differ widely, since the scales of their scores differ with them.
 fn note_different_scales(found: &CrossValidation, reporter: &Reporter) {
     let costs = || found.trainings.iter().flat_map(|training| &training.solvers).map(|solver| solver.c);
     let (least, most) = (costs().fold(f64::INFINITY, f64::min), costs().fold(0.0, f64::max));

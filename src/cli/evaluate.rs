@@ -120,18 +120,18 @@ fn document(dataset: &Dataset, measures: &Measures, failed: usize) -> serde_json
     document
 }
 
-/// Per cent with two digits; a dash for none.
+/// A percentage with two decimals; a dash if there is none.
 pub(super) fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_string(), |value| format!("{:.2}", 100.0 * value))
 }
 
-/// How many pictures of which split were measured.
+/// The line that says how many pictures of which split were measured.
 pub(super) fn pictures_line(dataset: &Dataset, failed: usize) -> String {
     let left_out = if failed > 0 { format!(", {failed} left out") } else { String::new() };
     format!("{} pictures of \"{}\"{left_out}\n", dataset.pictures.len() - failed, dataset.split)
 }
 
-/// Truth down, decisions across.
+/// The confusion table: truth by row, decisions by column.
 pub(super) fn confusion_table(categories: &[String], confusion: &[Vec<usize>]) -> String {
     let head = std::iter::once("truth \\ decision".to_string()).chain(categories.iter().cloned());
     let rows = categories
@@ -146,7 +146,7 @@ pub(super) fn confusion_document(categories: &[String], confusion: &[Vec<usize>]
     serde_json::json!({"categories": categories, "rows": "truth", "columns": "decision", "pictures": confusion})
 }
 
-/// Says which pictures have no scores, and how many.
+/// Warns about each picture that has no scores, and returns their number.
 fn name_failures(dataset: &Dataset, scores: &[PictureScores], reporter: &Reporter) -> usize {
     let failures =
         dataset.pictures.iter().zip(scores).filter_map(|(entry, scores)| Some((entry, scores.as_ref().err()?)));
@@ -156,7 +156,7 @@ fn name_failures(dataset: &Dataset, scores: &[PictureScores], reporter: &Reporte
     failures.map(|(entry, failure)| warn(entry, failure)).count()
 }
 
-/// One line a picture that has scores, with its fold counted from 1 where there are folds.
+/// Writes one line for each picture that has scores, with its fold, counted from 1, if there are folds.
 pub(super) fn write_scores(
     file: &mut dyn Write,
     dataset: &Dataset,

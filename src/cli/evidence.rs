@@ -1,4 +1,4 @@
-//! `bowsight explain --neighbours K --words K`: training pictures and visual words that speak, as numbers and as contact sheets.
+//! `bowsight explain --neighbours K --words K`: training pictures and visual words for and against a score, as numbers and contact sheets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -32,16 +32,16 @@ const CELL: (u32, u32) = (260, 180);
 /// Which evidence to report besides the map.
 #[derive(Debug, Args)]
 pub(crate) struct Evidence {
-    /// Also show the K training pictures that say most for the score and the K that say most against it, side by side with the pixels that answer each other
+    /// Also show the K training pictures that speak most for the score and the K that speak most against it, with the pixels of both that match
     #[arg(long, value_name = "K")]
     neighbours: Option<usize>,
-    /// Also show the K visual words of the largest relevance, and where they lie
+    /// Also show the K visual words with the largest relevance, and where they lie
     #[arg(long, value_name = "K")]
     words: Option<usize>,
-    /// The training data, which the contact sheets show
+    /// The training data, for the contact sheets
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How they are laid out, where it is not to be found out
+    /// Layout of the data; detected if omitted
     #[arg(long, value_name = "LAYOUT", requires = "data")]
     layout: Option<Layout>,
 }
@@ -101,7 +101,7 @@ pub(crate) struct Reader<'a> {
     palette: Palette,
 }
 
-/// Where and about what evidence is gathered.
+/// The explanation that evidence is gathered for.
 pub(crate) struct Place<'a> {
     pub path: &'a Path,
     pub picture: &'a Picture,
@@ -256,7 +256,7 @@ impl Reader<'_> {
         Ok((String::new(), vec![Cell::new(picture, [caption])]))
     }
 
-    /// The training picture, and where the kernels are sums the pixels of both that answer each other.
+    /// The training picture and, if the kernels are sums, the pixels of both pictures that match.
     fn neighbour_cells(
         &self,
         evidence: &dyn OfModel,

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     pictures: Vec<PathBuf>,
     #[command(flatten)]
     model: ModelFile,
-    /// The category whose score is explained: a name, top (the largest score) or all
+    /// The category whose score is explained: a name, top (the one with the largest score) or all
     #[arg(long, value_name = "NAME|top|all")]
     category: String,
     /// The folder for the files
@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     /// Also write every layer's numbers to PICTURE.CATEGORY.trace.safetensors
     #[arg(long)]
     trace: bool,
-    /// The same with descriptors and the picture
+    /// The same, with the descriptors and the picture
     #[arg(long)]
     trace_descriptors: bool,
     #[command(flatten)]
@@ -214,8 +214,8 @@ impl Job<'_> {
     }
 }
 
-/// Whether the error stops every picture: the disk is full, or the model can't do what is asked. A file name that the system
-/// refuses stops only its own picture.
+/// Whether the error stops the whole command: a full disk, or a request that the model can't meet. A refused file name stops only its
+/// own picture.
 fn is_of_all(error: &Error) -> bool {
     match error {
         Error::Write(error) | Error::Files(FilesError::Write(error)) => !error.is_of_its_name(),

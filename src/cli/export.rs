@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// Its split
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
-    /// Its layout, where it is not to be found out
+    /// Its layout; detected if omitted
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<Layout>,
     /// A CSV list of pictures
@@ -54,11 +54,11 @@ pub(crate) struct Arguments {
     /// The output folder
     #[arg(long, value_name = "DIR", required = true)]
     out: Option<PathBuf>,
-    /// Which categories of each picture: those it is labelled with (true), the one with the largest score (top), all, or a name
+    /// Which categories of each picture to explain: those it is labelled with (true), the one with the largest score (top), all, or a name
     /// [default: true with labels, else top]
     #[arg(long, value_name = "true|top|all|NAME")]
     category: Option<String>,
-    /// Do only shard I of N (I from 0)
+    /// Do only shard I of N, with I from 0 to N − 1
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Join the shards' manifests into the one that a single run would have written
+    /// Join the manifests of all shards into the one that a single run would have written
     Merge {
         /// The output folder that holds all shards' files
         #[arg(value_name = "DIR")]
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     Ok(Outcome::after(incomplete || !report.failed.is_empty()))
 }
 
-/// The report, and whether the data set lacks pictures.
+/// Runs the export; returns its report and whether pictures of the data set are left out.
 fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Reporter) -> Result<(Report, bool), Error> {
     let model = AnyModel::open(model_path)?;
     let model = arguments.explaining.explainer(&model)?;
@@ -124,7 +124,7 @@ fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Repor
     Ok((export::run(model, &plan, reporter)?, incomplete))
 }
 
-/// The pictures, and whether they have labels.
+/// Opens the pictures; returns them and whether they have labels.
 fn open(arguments: &Arguments) -> Result<(Dataset, bool), Error> {
     let split = arguments.split.as_deref();
     match (&arguments.folder, &arguments.data, &arguments.list) {

@@ -39,7 +39,7 @@ struct Bow {
     /// A PASCAL VOC folder, a folder of splits of category folders, or a CSV list with splits
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How the data are laid out, where it is not to be found out
+    /// Layout of the data; detected if omitted
     #[arg(long, value_name = "LAYOUT", requires = "data")]
     layout: Option<Layout>,
     /// The folder for the figures
@@ -48,16 +48,16 @@ struct Bow {
     /// The figures to make: fig1, fig3, fig4, fig6, fig7, fig8, fig9, fig10 [default: all]
     #[arg(long, value_name = "FIGURES", value_delimiter = ',')]
     only: Vec<Figure>,
-    /// The categories of Figs 7, 8, 9 and 10 [default: bicycle, person, aeroplane, cat as far as the data have them]
+    /// The categories of Figs 7, 8, 9 and 10 [default: bicycle, person, aeroplane, cat if the data have them]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     categories: Vec<String>,
-    /// Pictures of shapes to generate for Fig 6
+    /// Number of pictures of shapes to generate for Fig 6
     #[arg(long, value_name = "N", default_value_t = 120)]
     shapes: usize,
-    /// Visual words of every channel, instead of the paper's numbers
+    /// Number of visual words of every channel, instead of the paper's
     #[arg(long, value_name = "K")]
     words: Option<usize>,
-    /// A folder that keeps finished steps of trainings
+    /// A folder that keeps the finished steps of trainings
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
 }

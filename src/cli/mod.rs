@@ -23,17 +23,17 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::error::Error;
 use report::Reporter;
 
-/// What a command that ran to its end says of it.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All is well.
+    /// Everything worked.
     Done,
     /// A batch finished, but some of its pictures failed.
     SomeFailed,
 }
 
 impl Outcome {
-    /// The outcome of a batch that left pictures out, or didn't.
+    /// Returns the outcome of a batch.
     pub(crate) fn after(left_out: bool) -> Self {
         if left_out { Outcome::SomeFailed } else { Outcome::Done }
     }
@@ -59,27 +59,27 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train, test and explain on the textures that come with the program
+    /// Train, test and explain on textures that are included
     Demo(demo::Arguments),
     /// Learn a classifier from labelled pictures
     Train(Box<train::Arguments>),
-    /// Average precision of a classifier on labelled pictures
+    /// Measure a classifier on labelled pictures
     Evaluate(evaluate::Arguments),
-    /// Average precision and its spread by training and testing in folds
+    /// Measure how well settings work, by training and testing in folds
     CrossValidate(Box<cross_validate::Arguments>),
-    /// Scores of pictures in every category
+    /// Print the scores of pictures in every category
     Predict(predict::Arguments),
     /// Explain scores on the pixels of single pictures
     Explain(explain::Arguments),
-    /// Explain a whole split, folder or list; resumable, divisible
+    /// Explain a whole split, folder or list; can be resumed and split into shards
     Export(export::Arguments),
-    /// Draw the counterparts of the paper's figures
+    /// Draw counterparts of the paper's figures
     Figures(figures::Arguments),
-    /// Look into a model file
+    /// Show and export what a model file holds
     Model(model::Arguments),
     /// Generate pictures of geometric shapes, with boxes and masks
     Shapes(shapes::Arguments),
-    /// Print the completions of a shell
+    /// Print completions for a shell
     Completions(completions::Completions),
     /// Print the manual page
     Man(completions::Man),
@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(3),
-        // Whoever reads our output has heard enough.
+        // The reader closed the pipe; not an error.
         Err(Error::Stdout(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             reporter.error(&error);
@@ -132,7 +132,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Limits the number of threads to four per processor: with thousands of them, waiting threads keep all processors busy.
+/// Limits the number of threads to four per processor: thousands of waiting threads would keep all processors busy.
 fn allowed_threads(wanted: usize) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     wanted.min(4 * processors)

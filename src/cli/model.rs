@@ -35,12 +35,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// What a model is and how it was trained
+    /// Print what a model is and how it was trained
     Show {
         /// The model file
         model: PathBuf,
     },
-    /// Every tensor as .npy, configuration and training as .json
+    /// Write every tensor as .npy, the configuration and the training record as .json
     Export {
         /// The model file
         model: PathBuf,
@@ -48,20 +48,20 @@ enum Action {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Histograms as .npy: of the model's support pictures, or of a data set's pictures; a JSON file beside it names the rows
+    /// Write histograms as .npy: those of the model's support pictures or of a data set. A JSON file beside it names the rows
     Histograms {
         /// The model file
         model: PathBuf,
         /// The file to write
         #[arg(long, value_name = "FILE.npy")]
         out: PathBuf,
-        /// A data set instead of the model's own support pictures
+        /// A data set, instead of the model's own support pictures
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
         /// Its split
         #[arg(long, value_name = "NAME", requires = "data")]
         split: Option<String>,
-        /// Its layout, where it is not to be found out
+        /// Its layout; detected if omitted
         #[arg(long, value_name = "LAYOUT", requires = "data")]
         layout: Option<Layout>,
     },

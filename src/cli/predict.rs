@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Its split
     #[arg(long, value_name = "NAME", requires = "data")]
     split: Option<String>,
-    /// Its layout, where it is not to be found out
+    /// Its layout; detected if omitted
     #[arg(long, value_name = "LAYOUT", requires = "data")]
     layout: Option<Layout>,
     #[command(flatten)]

@@ -41,11 +41,11 @@ struct Stage {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Finished {
     stage: String,
-    /// On the clock.
+    /// Wall-clock time.
     seconds: f64,
-    /// Those that said what they took.
+    /// Number of pictures that were timed.
     pictures: usize,
-    /// What these took by their own stages, summed over all threads.
+    /// Time by the stages of these pictures, summed over all threads.
     #[serde(serialize_with = "by_name")]
     thread_seconds: Vec<(&'static str, f64)>,
 }
@@ -54,7 +54,7 @@ fn by_name<S: serde::Serializer>(parts: &[(&'static str, f64)], serializer: S) -
     serializer.collect_map(parts.iter().copied())
 }
 
-/// Speaks for one run of the program.
+/// Prints results, warnings and progress of one run.
 pub(crate) struct Reporter {
     style: Style,
     json: bool,
@@ -84,7 +84,7 @@ impl Reporter {
         }
     }
 
-    /// Whether standard output is to hold one JSON document.
+    /// Whether standard output holds one JSON document.
     pub fn json(&self) -> bool {
         self.json
     }
@@ -110,19 +110,19 @@ impl Reporter {
         self.print(&text)
     }
 
-    /// Says on standard error what may make a result wrong or incomplete, under `--quiet` too.
+    /// Warns on standard error about what may make a result wrong or incomplete, under `--quiet` too.
     pub fn warn(&self, text: &str) {
         self.line(&format!("warning: {text}"));
     }
 
-    /// Says something about the work on standard error, unless `--quiet` is given.
+    /// Prints a remark about the work to standard error, unless `--quiet` is given.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.line(text);
         }
     }
 
-    /// Says what opening a data set found beside its pictures.
+    /// Prints what opening a data set found beside its pictures.
     pub fn opened(&self, dataset: &Dataset) {
         for note in &dataset.notes {
             match note.weight() {
@@ -132,7 +132,7 @@ impl Reporter {
         }
     }
 
-    /// Says something that only `--verbose` wants to know.
+    /// Prints a remark to standard error if `--verbose` is given.
     pub fn detail(&self, text: &str) {
         if self.verbose {
             self.line(text);
@@ -175,7 +175,7 @@ impl Reporter {
         self.line(table(&rows).trim_end());
     }
 
-    /// One line to standard error; nobody is left to tell where that fails.
+    /// Prints a line to standard error. If that fails, there is nobody left to tell.
     fn line(&self, text: &str) {
         let bar = self.stage.lock().ok().and_then(|stage| stage.as_ref().and_then(|stage| stage.bar.clone()));
         let say = || {

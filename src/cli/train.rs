@@ -37,28 +37,28 @@ pub(crate) struct Arguments {
     /// A PASCAL VOC folder, a folder of category folders, or a CSV list
     #[arg(long, value_name = "DIR", required_unless_present = "print_config")]
     data: Option<PathBuf>,
-    /// The split to train on, e.g. trainval; a data set without splits is used whole
+    /// The split to train on, such as trainval; a data set without splits is used whole
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
-    /// How the data are laid out, where it is not to be found out
+    /// Layout of the data; detected if omitted
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<Layout>,
     /// The model file to write
     #[arg(long, value_name = "FILE", required_unless_present = "print_config")]
     model: Option<PathBuf>,
-    /// The split to score every C on [default: val, where the data have it]
+    /// The split to score every C on [default: val, if the data have it]
     #[arg(long, value_name = "NAME")]
     validate_split: Option<String>,
-    /// The split to fit every C on [default: train, where the data have it]
+    /// The split to fit every C on [default: train, if the data have it]
     #[arg(long, value_name = "NAME")]
     fit_split: Option<String>,
-    /// A folder that keeps finished steps: a training that was interrupted goes on from there, and one that changes only its kernel, weights or C
-    /// does not look at the pictures again. The result is the same
+    /// A folder that keeps finished steps. An interrupted training goes on from there, and one that changes only its kernel, weights or C does not
+    /// open the pictures again. The result is the same
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     #[command(flatten)]
     unreadable: Unreadable,
-    /// Write the resolved configuration to standard output and stop
+    /// Print the resolved configuration and stop
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]
@@ -177,7 +177,7 @@ fn write(mut output: AtomicFile, model: &BagOfWords, path: &std::path::Path) -> 
     Ok(output.commit()?)
 }
 
-/// What the run took and how it was called: beside the model, since the model's bytes must not depend on it.
+/// Writes the command and its times beside the model, since the model's bytes must not depend on them.
 fn write_log(path: &std::path::Path, reporter: &Reporter, seconds: f64) -> Result<(), Error> {
     if !path.is_file() {
         return Ok(());

@@ -25,7 +25,7 @@ pub struct Drawing {
     pub panels: Vec<Panel>,
     /// Their colours.
     pub palette: Palette,
-    /// What the colours' ends stand for.
+    /// What the ends of the colour scale stand for.
     pub scale: Scale,
     /// The numbers' type in the map's file.
     pub dtype: Dtype,
@@ -42,7 +42,7 @@ pub struct WindowAccount {
     pub score: f64,
     /// Σ of its map.
     pub sum_relevance: f64,
-    /// What its ledger can't account for.
+    /// Conservation error: what the ledger can't account for.
     pub conservation_error: f64,
 }
 
@@ -83,7 +83,8 @@ impl FilesError {
 /// Files by kind, relative to the output folder.
 pub type Files = BTreeMap<String, String>;
 
-/// Longest name before the endings, in bytes: the longest ending, of a window's trace, still fits into the 255 bytes of file systems.
+/// Maximum length of a name before its extensions, in bytes. The longest extension, that of a window's trace, still fits into the 255
+/// bytes that file systems allow.
 const LONGEST_BASE: usize = 220;
 
 /// The common beginning of an explanation's file names, relative to the output folder.
@@ -121,7 +122,7 @@ pub struct Written {
     pub files: Files,
     /// The map's largest magnitude.
     pub largest: f64,
-    /// The relevance that gets the last colour; none if the whole set decides, and the drawings are still to be made.
+    /// The relevance that the last colour stands for; none if the whole set decides it, and nothing is drawn yet.
     pub scale: Option<f64>,
     /// Size of the map's file in bytes.
     pub bytes: u64,
@@ -258,8 +259,8 @@ pub struct SameName {
     pub name: String,
 }
 
-/// Whether every one of `files` that belongs to the first pass is there and whole, as far as can be told without reading it: the map
-/// has the `bytes` that were written, and nothing is empty.
+/// Whether all of `files` that belong to the first pass exist and seem whole without reading them: the map has the `bytes` that were
+/// written, and nothing is empty.
 pub(super) fn are_there(out: &Path, files: &Files, bytes: Option<u64>, scale: Scale) -> bool {
     files
         .iter()
@@ -267,7 +268,7 @@ pub(super) fn are_there(out: &Path, files: &Files, bytes: Option<u64>, scale: Sc
         .all(|(kind, file)| is_whole(out, file, bytes.filter(|_| kind == "relevance")))
 }
 
-/// Whether the file is there with its `bytes`, or, if these are not known, with any.
+/// Whether the file exists with its `bytes`, or with any if these are not known.
 pub(super) fn is_whole(out: &Path, file: &str, bytes: Option<u64>) -> bool {
     std::fs::metadata(path(out, file))
         .is_ok_and(|found| found.is_file() && bytes.map_or(found.len() > 0, |bytes| found.len() == bytes))

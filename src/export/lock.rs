@@ -1,4 +1,4 @@
-//! One living run a folder.
+//! Keeps a second run out of a folder.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::ExportError;
 use crate::format::atomic::WriteError;
 use crate::format::lock::{self, Lock, LockError};
 
-/// Holds the folder for this run; gone with the process, however it ends.
+/// Holds the folder for this run until the process ends, however it ends.
 #[derive(Debug)]
 pub struct RunLock {
     path: PathBuf,

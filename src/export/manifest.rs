@@ -1,4 +1,4 @@
-//! The manifest: one JSON object a line, one line a (picture, category), in the order of the list.
+//! The manifest: one JSON object per line, one line per picture and category, in the order of the list.
 //!
 //! While an export runs, finished pictures go to a journal in the order of the work. A killed run leaves it behind, and the
 //! next run takes from it what is whole. At the end the lines are written in the order of the list, all at once.
@@ -21,17 +21,17 @@ pub struct Line {
     pub picture: String,
     /// Its path relative to the data.
     pub path: String,
-    /// The category explained; empty where a failed picture's category is not known.
+    /// The category explained; empty if a failed picture's category is not known.
     pub category: String,
     /// The category subtracted, or empty.
     pub against: String,
-    /// The picture's label for the category; null where the data have none.
+    /// The picture's label for the category; null if the data have no labels.
     pub label: Option<i8>,
     /// f, or f_a − f_b.
     pub score: Option<f64>,
     /// Σ of the map.
     pub sum_relevance: Option<f64>,
-    /// What the ledger can't account for.
+    /// Conservation error: what the ledger can't account for.
     pub conservation_error: Option<f64>,
     /// The method of explanation, such as where the bias goes: name and value.
     #[serde(flatten)]
@@ -42,12 +42,12 @@ pub struct Line {
     pub height: Option<usize>,
     /// The map's largest magnitude.
     pub largest: Option<f64>,
-    /// What the colours' ends stand for; null where the whole set decides (then it is in `run.json`'s place: see the pictures' notes).
+    /// The relevance that the ends of the colour scale stand for; null if the whole set decides (each drawing notes it in its PNG text).
     pub scale: Option<f64>,
-    /// Windows that the picture was cut into, where tiles were asked for.
+    /// Number of windows that the picture was cut into, if tiles were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<usize>,
-    /// Size of the map's file in bytes; not known of lines that earlier versions wrote.
+    /// Size of the map's file in bytes; lines of earlier versions don't have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// Files by kind, relative to the folder.
@@ -149,7 +149,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal at `path` to append; a line that a killed run left half is closed off.
+    /// Opens the journal at `path` to append. A line that a killed run left unfinished is closed off.
     ///
     /// # Errors
     /// [`WriteError::Io`].
@@ -181,7 +181,7 @@ impl Journal {
     }
 }
 
-/// The first line of a shard's manifest: which export it is a part of. The manifest of a whole run has none.
+/// The first line of a shard's manifest, which names its export. The manifest of a whole run has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// SHA-256 of the export's `run.json`.

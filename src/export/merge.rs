@@ -11,7 +11,7 @@ use super::report::Report;
 use super::shard::Shard;
 use crate::format::atomic::WriteError;
 
-/// Missing maps that an error names.
+/// Maximum number of missing maps that an error names.
 const MAPS_NAMED: usize = 5;
 
 /// Joins the manifests of all shards in `folder` into the one that a single run would have written, and removes them.
@@ -67,7 +67,7 @@ fn all_shards(folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
     Ok(shards.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Refuses manifests of other exports than the one with this digest; gives those that don't say.
+/// Refuses manifests of exports other than the one with this digest. Returns those that don't name their export.
 fn refuse_other_exports(shards: &[PathBuf], digest: &str) -> Result<Vec<PathBuf>, ExportError> {
     let mut unchecked = Vec::new();
     for path in shards {
@@ -80,7 +80,7 @@ fn refuse_other_exports(shards: &[PathBuf], digest: &str) -> Result<Vec<PathBuf>
     Ok(unchecked)
 }
 
-/// The lines of all shards, whose maps must be there.
+/// The lines of all shards, whose maps must exist.
 fn read_shards(folder: &Path, shards: &[PathBuf]) -> Result<Index, ExportError> {
     let mut index = Index::default();
     let (mut count, mut maps) = (0, Vec::new());

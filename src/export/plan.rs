@@ -1,4 +1,4 @@
-//! What is exported, and the `run.json` that says so in the folder.
+//! What is exported, and the `run.json` that records it in the folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,11 +27,11 @@ pub(super) const MANIFEST: &str = "manifest.jsonl";
 pub struct Plan {
     /// The pictures, their labels in the model's order of categories.
     pub dataset: Dataset,
-    /// Whether the labels mean anything.
+    /// Whether the pictures have labels.
     pub labelled: bool,
     /// Which categories of each picture.
     pub selection: Selection,
-    /// What is asked of every explanation, but for its category.
+    /// The query of every explanation, except for its category.
     pub query: Query,
     /// How maps become files.
     pub drawing: Drawing,
@@ -136,7 +136,7 @@ impl Plan {
     }
 }
 
-/// Writes `run.json`, or checks that the one that is there says the same. Gives its digest.
+/// Writes `run.json`, or checks that an existing one says the same. Returns its digest.
 pub(super) fn claim_folder(out: &Path, run: &Run) -> Result<String, ExportError> {
     let path = out.join(RUN_FILE);
     let text = json::text(run);

@@ -1,4 +1,4 @@
-//! What an export came to.
+//! The outcome of an export.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -9,23 +9,23 @@ use serde::Serialize;
 use super::error::ExportError;
 use super::manifest::{Header, Line};
 
-/// How an export went.
+/// The outcome of an export.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// Pictures of the list (of the shard).
+    /// Number of pictures in the list, or in the shard.
     pub pictures: usize,
-    /// Explanations in the manifest.
+    /// Number of explanations in the manifest.
     pub explanations: usize,
-    /// Pictures that an earlier run explained.
+    /// Number of pictures that an earlier run explained.
     #[serde(rename = "taken_over")]
     pub resumed: usize,
     /// Ids and reasons of pictures that failed.
     pub failed: Vec<(String, String)>,
-    /// Explanations by tiles of pictures that are no larger than one.
+    /// Number of explanations by tiles of pictures that are no larger than one tile.
     pub one_window: usize,
     /// The largest conservation error of any explanation, relative to max(1, |f|).
     pub largest_conservation_error: f64,
-    /// The scale of the whole set, where it was asked for.
+    /// The scale of the whole set, if it was asked for.
     pub set_scale: Option<f64>,
     /// Merged manifests of earlier versions, which don't say which export they belong to.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -22,7 +22,7 @@ use crate::picture::Picture;
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
-/// Pictures that may wait to be put on disk; beyond these, explaining waits.
+/// Maximum number of pictures that wait to be put on disk; explaining waits for the others.
 const MOST_UNCOMMITTED: usize = 64;
 
 /// Explains every picture of the plan and writes its files; a picture that fails costs only itself.
@@ -92,14 +92,14 @@ struct Done {
     batch: Batch,
 }
 
-/// Why a thread explains no more pictures.
+/// Why a thread stops explaining pictures.
 enum Stop {
     Failed(ExportError),
     /// Its error says why.
     CommitterGone,
 }
 
-/// Puts finished pictures on disk, as many together as there are: first their files, then the lines that vouch for them.
+/// Puts all pictures that are finished on disk together: first their files, then the lines that vouch for them.
 fn commit(finished: &Receiver<Done>, mut journal: Journal) -> Result<(), ExportError> {
     while let Ok(mut group) = finished.recv() {
         for done in finished.try_iter().take(MOST_UNCOMMITTED) {
@@ -144,7 +144,7 @@ impl Export<'_> {
         Ok((todo, resumed))
     }
 
-    /// Explains the pictures on all threads; one more commits what they wrote.
+    /// Explains the pictures on all threads, while one more thread commits what they wrote.
     fn explain(&self, todo: &[&Entry], journal: Journal) -> Result<(), ExportError> {
         self.progress.begin("explaining", todo.len());
         std::thread::scope(|scope| {
@@ -171,7 +171,7 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Explains one picture; what fails in it is in its lines, what fails for all pictures ends the run.
+    /// Explains one picture. A failure of the picture goes into its lines; a failure that concerns all pictures ends the run.
     fn explain_picture(&self, entry: &Entry, timings: &mut Timings) -> Result<Done, ExportError> {
         let plan = self.plan;
         let mut done = Done::default();

@@ -38,7 +38,7 @@ impl fmt::Display for Shard {
 }
 
 impl Shard {
-    /// Whether the picture at this path (relative to the data) falls to the shard: by the path's hash, so that adding a picture moves no
+    /// Whether the picture at this path, relative to the data, belongs to the shard. The path's hash decides, so adding a picture moves no
     /// other.
     pub fn takes(self, path: &str) -> bool {
         let digest = Sha256::digest(path.as_bytes());

@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage, imageops};
 
-/// Times that everything is drawn larger.
+/// Factor by which everything is drawn larger.
 const FACTOR: u32 = 3;
 
 /// A place in pixels of the finished picture, (x, y).
@@ -11,7 +11,7 @@ pub(super) type Place = (f64, f64);
 /// Colour of a mark.
 pub(super) type Ink = [u8; 3];
 
-/// Black, as text is.
+/// Black, like text.
 pub(super) const BLACK: Ink = [20, 20, 20];
 
 /// A picture to draw on.

@@ -1,6 +1,6 @@
 //! Figs 7–10: whole pictures of four categories with the settings of `paper-voc`.
 //!
-//! The bias is kept apart: where a category is rare and C small, f is −1 and a little, and b, spread over the dimensions, would drown what the pixels say.
+//! The bias is kept apart: if a category is rare and C small, f is close to −1, and b, spread over the dimensions, would drown what the pixels say.
 
 use serde::Serialize;
 
@@ -20,9 +20,9 @@ use crate::settings::ReadError;
 
 /// The categories of the paper's Figs 7, 8, 9 and 10, and what stands in for them.
 const PAPER: [&[&str]; 4] = [&["bicycle", "motorbike"], &["person"], &["aeroplane", "train"], &["cat"]];
-/// Pictures a figure.
+/// Number of pictures per figure.
 const SHOWN: usize = 4;
-/// Size of a triplet in pixels at most.
+/// Maximum size of a triplet in pixels.
 const TRIPLET: (u32, u32) = (1000, 220);
 
 /// What one of the figures shows.
@@ -45,7 +45,7 @@ pub struct Shown {
     pub score: f64,
     /// b, which is not in the map.
     pub bias: f64,
-    /// The relevance of a pixel with the last colour.
+    /// The relevance that the last colour stands for.
     pub scale: f64,
 }
 
@@ -54,8 +54,8 @@ pub(super) struct Ranked {
     pub(super) pictures: Vec<Vec<Entry>>,
 }
 
-/// The places of the categories that are shown, of those `known`: those `asked` for, or the paper's, and where some of these are missing the first ones that are not
-/// shown yet; four at most.
+/// The places, among those `known`, of the categories to show: those `asked` for, or the paper's. If some of the paper's are missing, the first
+/// ones not shown yet stand in. At most four.
 pub(super) fn choose(known: &[String], asked: &[String]) -> Result<Vec<usize>, Error> {
     let place = |name: &str| known.iter().position(|category| category == name);
     if asked.len() > PAPER.len() {
@@ -146,7 +146,7 @@ fn draw_category(
         let image = render(Panel::Triplet, &picture, map, scale, Palette::Jet).map_err(FilesError::from)?;
         let bias = explanation.ledger.kept(Account::BiasSink);
         let caption = format!(
-            "{}: score {:+.3}, of it bias {bias:+.3} apart and {:+.3} on the pixels, colours ±{scale:.2e} a pixel",
+            "{}: score {:+.3}, of which bias {bias:+.3} apart and {:+.3} on the pixels, colours ±{scale:.2e} a pixel",
             entry.id, explanation.score, explanation.ledger.sum_relevance
         );
         rows.push((String::new(), vec![Cell::new(fitted(&image, TRIPLET.0, TRIPLET.1), [caption])]));

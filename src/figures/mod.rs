@@ -1,7 +1,7 @@
 //! The counterparts of the paper's figures (Bach et al. 2015, Bag-of-Words half: Figs 1, 3, 4, 6, 7–10) from the data at hand.
 //!
 //! Every figure is a function of data, settings and seed: the same run draws the same bytes. Trained models are kept in `OUT/models` and used again
-//! where settings and data are the same.
+//! if settings and data are the same.
 
 mod canvas;
 pub mod categories;
@@ -61,26 +61,26 @@ impl Figure {
     }
 }
 
-/// What to make.
+/// The figures to make, and from what.
 #[derive(Debug, Clone)]
 pub struct Order {
     /// Labelled pictures with the split `test` and `trainval` or `train`; Figs 3 and 6 need none.
     pub data: Option<PathBuf>,
-    /// How they are laid out, where it is not to be found out.
+    /// Layout of the data; detected if omitted.
     pub layout: Option<Layout>,
     /// The folder for everything.
     pub out: PathBuf,
-    /// The figures; all of them where none is named.
+    /// The figures; all of them if empty.
     pub only: Vec<Figure>,
-    /// The categories of Figs 7–10; the paper's, where none is named.
+    /// The categories of Figs 7–10; the paper's if empty.
     pub categories: Vec<String>,
-    /// Pictures of shapes to generate for Fig 6.
+    /// Number of pictures of shapes to generate for Fig 6.
     pub shapes: usize,
-    /// Visual words of every channel instead of the paper's numbers.
+    /// Number of visual words of every channel, instead of the paper's.
     pub words: Option<usize>,
     /// Seed of every random choice.
     pub seed: u64,
-    /// A folder that keeps finished steps of trainings.
+    /// A folder that keeps the finished steps of trainings.
     pub cache: Option<PathBuf>,
 }
 
@@ -106,7 +106,7 @@ pub struct Report {
 pub struct UsedModel {
     /// Its file.
     pub file: PathBuf,
-    /// Whether it was there already, with the same settings and data.
+    /// Whether it was found, trained with the same settings and data.
     pub reused: bool,
 }
 
@@ -159,7 +159,7 @@ impl Studio<'_> {
         self.order.cache.as_ref().map(Cache::new)
     }
 
-    /// The data, opened and looked through as far as that can be done without opening a picture; none where no figure needs them.
+    /// Opens the data and checks what can be checked without opening a picture; none if no figure needs them.
     fn photographs(&self) -> Result<Option<Photographs>, Error> {
         let Some(first) = Figure::ALL.iter().find(|figure| figure.needs_data() && self.wants(**figure)) else {
             return Ok(None);
@@ -204,7 +204,7 @@ impl Studio<'_> {
         Ok(Some(Photographs { training: TrainingData::new(split, validation), test, categories }))
     }
 
-    /// A preset's settings; C is validated where the data have splits for it.
+    /// A preset's settings; C is validated if the data have splits for it.
     fn settings(&self, preset: Preset, photographs: Option<&Photographs>) -> Result<Settings, Error> {
         let whole = |name: &str, value: u64| {
             i64::try_from(value)
@@ -265,10 +265,10 @@ impl Studio<'_> {
     }
 }
 
-/// C where there is nothing to validate it on.
+/// C if there is nothing to validate it on.
 const FIXED_COST: f64 = 10.0;
 
-/// An error of a picture of a data set.
+/// The error of a picture of a data set.
 fn explaining<'a>(dataset: &'a Dataset, entry: &'a Entry) -> impl Fn(crate::model::ModelError) -> Error + 'a {
     |source| Error::Explain { path: dataset.file(entry), source }
 }

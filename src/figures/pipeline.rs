@@ -28,9 +28,9 @@ use crate::settings::ReadError;
 
 /// Size of the stages' pictures in pixels.
 const CELL: (u32, u32) = (250, 190);
-/// Words whose bars are drawn.
+/// Number of words whose bars are drawn.
 const BARS: usize = 40;
-/// Share of a picture's brightness that is left under dots.
+/// Share of a picture's brightness that remains under the dots.
 const PALE: f64 = 0.45;
 
 /// What one of the two figures shows.
@@ -292,7 +292,7 @@ impl Way<'_> {
         sums
     }
 
-    /// The words of the largest |R3|, by number.
+    /// The numbers of the words with the largest |R3|.
     fn shown_words(&self) -> Vec<usize> {
         let r3 = self.by_word(&f64s(self.trace, "channels.0.r3"));
         let mut order: Vec<usize> = (0..self.words).collect();

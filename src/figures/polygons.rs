@@ -35,11 +35,11 @@ use crate::picture::{DecodeOptions, Picture};
 
 /// The training tiles.
 const TILES: Tiles = Tiles { side: 102, offset: 51 };
-/// Pixels of polygons that make a tile a positive one; with fewer, but some, it is no training picture.
+/// Minimum number of polygon pixels of a positive tile. Tiles with fewer, but some, are not trained on.
 const LEAST_POLYGON: usize = 200;
-/// Pictures in the figure.
+/// Number of pictures in the figure.
 const SHOWN: usize = 6;
-/// Test pictures that the choices of root are compared on; most of them look for every root there is, which takes long.
+/// Number of test pictures that the choices of root are compared on. Most choices search for every root, which takes long.
 const COMPARED: usize = 10;
 /// Size of the sheet's pictures in pixels.
 const CELL: (u32, u32) = (320, 240);
@@ -51,13 +51,13 @@ const CATEGORY: &str = "polygon";
 pub struct Finding {
     /// Training tiles by their folders.
     pub tiles: TileCounts,
-    /// Test pictures that hold polygons: shares are means over them.
+    /// Number of test pictures that hold polygons. Shares are means over them.
     pub with_polygons: usize,
-    /// Those that hold circles, too: the circles' shares are means over them.
+    /// Number of those that hold circles, too. The circles' shares are means over them.
     pub with_both: usize,
-    /// Area of the polygons: what a uniform map would put into them.
+    /// Mean share of the area that polygons cover: what a uniform map would put into them.
     pub area_of_polygons: f64,
-    /// Area of the circles.
+    /// Mean share of the area that circles cover.
     pub area_of_circles: f64,
     /// Average precision (area) of the scores of the test pictures' windows, labelled as training tiles are.
     pub average_precision: Option<f64>,
@@ -69,14 +69,14 @@ pub struct Finding {
     pub shown: Vec<String>,
 }
 
-/// How many training tiles there are.
+/// Numbers of training tiles.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct TileCounts {
-    /// With polygons.
+    /// Tiles with enough polygon pixels.
     pub polygon: usize,
-    /// Without.
+    /// Tiles without any.
     pub other: usize,
-    /// In between: no training pictures.
+    /// Tiles in between, which are not trained on.
     pub left_out: usize,
 }
 
@@ -85,27 +85,27 @@ pub struct TileCounts {
 pub struct Way {
     /// The decomposition.
     pub decomposition: Decomposition,
-    /// The root, where it has one.
+    /// The choice of root, if it has one.
     pub roots: Option<Roots>,
-    /// Where the bias goes; a Taylor expansion has none.
+    /// Where the bias goes. None for a Taylor expansion, which has no bias.
     pub bias: Option<BiasMode>,
     /// Mean share of the positive relevance inside polygons.
     pub in_polygons: f64,
-    /// Mean share inside circles.
+    /// Mean share of the positive relevance inside circles.
     pub in_circles: f64,
-    /// Pictures explained.
+    /// Number of pictures explained.
     pub pictures: usize,
-    /// Windows explained.
+    /// Number of windows explained.
     pub windows: usize,
     /// Mean of |residual|/|f| over windows.
     pub mean_residual: f64,
-    /// Their median.
+    /// Median of |residual|/|f| over windows.
     pub median_residual: f64,
     /// Σ |residual| / Σ |f|.
     pub total_residual: f64,
-    /// Pictures that could not be explained this way.
+    /// Number of pictures that could not be explained this way.
     pub failed: usize,
-    /// Seconds for these pictures; not in the file, which is the same on every machine.
+    /// Time for these pictures in seconds. Not in the file, whose bytes are the same on every machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
@@ -259,7 +259,7 @@ fn mask(shapes: &Path, entry: &Entry) -> Result<GrayImage, Error> {
     Ok(GrayImage::from_fn(picture.width(), picture.height(), |x, y| image::Luma([picture.get_pixel(x, y).0[0]])))
 }
 
-/// Where a tile with so many pixels of polygons belongs.
+/// The folder of a tile with so many polygon pixels.
 fn folder_of(polygon_pixels: usize) -> Option<&'static str> {
     match polygon_pixels {
         0 => Some("other"),
@@ -318,7 +318,7 @@ fn tiles(studio: &Studio<'_>, shapes: &Path) -> Result<(PathBuf, TileCounts), Er
 struct Explained {
     /// Its place among the test pictures.
     example: usize,
-    /// None where a window has no root.
+    /// None if a window has no root.
     explanation: Option<Explanation>,
     seconds: f64,
 }
@@ -347,7 +347,7 @@ impl How {
     }
 }
 
-/// What is asked of every picture, and what that is called.
+/// The query to every picture, and its name.
 struct Asked<'a> {
     model: &'a dyn Model,
     query: Query,
@@ -403,7 +403,7 @@ impl Example {
         pixels_of(&self.mask, whole, shape) as f64 / whole.area() as f64
     }
 
-    /// Share of the map's positive relevance inside the shapes of this kind; 0 where nothing is positive.
+    /// Share of the map's positive relevance inside the shapes of this kind; 0 if nothing is positive.
     fn share(&self, map: ArrayView2<'_, f64>, shape: Shape) -> f64 {
         positive_share(map, |x, y| self.mask.get_pixel(x, y).0[0] == shape.class())
     }
@@ -414,7 +414,7 @@ fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     if count > 0 { sum / count as f64 } else { 0.0 }
 }
 
-/// What the test pictures are, before any is explained.
+/// Counts the test pictures before any is explained.
 fn finding(tiles: TileCounts, examples: &[Example]) -> Finding {
     let with: Vec<&Example> = examples.iter().filter(|example| example.holds(Shape::Polygon)).collect();
     let both: Vec<&Example> = with.iter().copied().filter(|example| example.holds(Shape::Circle)).collect();
@@ -458,7 +458,7 @@ fn measure(how: How, examples: &[Example], found: &[Explained]) -> Way {
     }
 }
 
-/// How well the windows' scores tell polygons.
+/// Average precision of the windows' scores.
 fn precision(examples: &[Example], found: &[Explained]) -> Option<f64> {
     let (mut scores, mut labels) = (Vec::new(), Vec::new());
     for (example, found) in explained(examples, found) {
@@ -472,7 +472,7 @@ fn precision(examples: &[Example], found: &[Explained]) -> Option<f64> {
     average_precision(&scores, &labels).map(|ap| ap.voc2010)
 }
 
-/// The first pictures that hold both kinds of shapes; where there are none, those that hold polygons.
+/// The first pictures that hold both kinds of shapes; if there are none, those that hold polygons.
 fn shown<'a>(examples: &'a [Example], found: &'a [Explained]) -> impl Iterator<Item = (&'a Example, &'a Explanation)> {
     let any = examples.iter().any(|example| example.holds(Shape::Polygon) && example.holds(Shape::Circle));
     let fits = move |example: &Example| example.holds(Shape::Polygon) && (!any || example.holds(Shape::Circle));
@@ -525,7 +525,7 @@ mod tests {
         assert_eq!(pixels_of(&mask, region, Shape::Circle), 50);
     }
 
-    /// A map that is alike everywhere has the shapes' areas for shares, and what is negative does not count.
+    /// A uniform map has the shapes' areas as shares, and negative relevance does not count.
     #[test]
     fn shares_are_those_of_the_positive_relevance() {
         let mask = GrayImage::from_fn(10, 10, |x, y| image::Luma([if x < 2 { 2 } else { u8::from(y < 5) }]));

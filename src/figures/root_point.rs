@@ -36,11 +36,11 @@ const CLOUDS: [(f64, (f64, f64), f64, usize); 5] = [
 const WIDTH: f64 = 0.05;
 /// C.
 const COST: f64 = 10.0;
-/// Points of the grid in a row.
+/// Number of grid points in a row.
 const GRID: usize = 48;
-/// A point is eligible if its gradient has at least this share of the median length among positive points: on a summit it has no direction.
+/// A point is eligible if its gradient has at least this share of the median length among positive points: on a summit the gradient has no direction.
 const STEEP: f64 = 0.5;
-/// The root lies at least so far away.
+/// Minimum distance of the root.
 const LEAST_DISTANCE: f64 = 0.08;
 const BLUE: Ink = [40, 70, 200];
 const GREEN: Ink = [30, 140, 60];

@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use super::batch::{self, Batch};
 use super::lock::{self, Lock, LockError};
 
-/// Longest file name, in bytes, that takes the ending `.part.held` and a leading dot within the 255 bytes of file systems.
+/// Maximum length of a file name, in bytes, that leaves room for a leading dot and `.part.held` within the 255 bytes of file systems.
 const LONGEST_NAME: usize = 255 - ".".len() - ".part.held".len();
-/// Symbolic links followed one after the other, as many as Linux does.
+/// Maximum number of symbolic links to follow, as on Linux.
 const MOST_LINKS: usize = 40;
 
 /// Why a file could not be written.
@@ -72,7 +72,7 @@ impl WriteError {
         }
     }
 
-    /// Whether the file's own name is at fault, so that other files may still be written.
+    /// Whether the file's own name is at fault; other files may then still be written.
     pub fn is_of_its_name(&self) -> bool {
         /// A name that the file system can't encode, on Linux and macOS.
         const EILSEQ: i32 = if cfg!(target_os = "linux") { 84 } else { 92 };
@@ -99,7 +99,7 @@ impl WriteError {
     }
 }
 
-/// Creates `folder` and those above it, unless they are there, and gives the folders in which a new name appeared.
+/// Creates `folder` and those above it if they are missing. Returns the folders in which a new name appeared.
 ///
 /// # Errors
 /// [`WriteError::NotAFolder`] if a file stands in the way, [`WriteError::Io`].

@@ -45,7 +45,7 @@ impl Batch {
         Self { files: vec![file], folders: folders.into_iter().collect() }
     }
 
-    /// Has the system put all files, and the folders that name them, on disk.
+    /// Syncs all files, and the folders that name them, to disk.
     ///
     /// # Errors
     /// [`WriteError::Io`] with the first file that failed.
@@ -74,7 +74,7 @@ impl Batch {
     }
 }
 
-/// Has the system put a file's contents on disk, if the file system can.
+/// Syncs a file's contents to disk, if the file system can.
 ///
 /// # Errors
 /// Those of the system.
@@ -82,7 +82,7 @@ pub fn sync_file(file: &File) -> io::Result<()> {
     tolerate_unsupported(file.sync_data())
 }
 
-/// Has the system put a folder's names on disk, if it can.
+/// Syncs a folder's names to disk, if the system can.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), WriteError> {
     if cfg!(not(unix)) {
         // A folder can't be opened as a file there.

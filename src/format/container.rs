@@ -110,7 +110,7 @@ pub struct Container {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContainerError {
-    /// The bytes are no safetensors file, or a part of one.
+    /// The bytes are no safetensors file, or only a part of one.
     #[error("not a whole safetensors file: {reason}")]
     Malformed {
         /// What is wrong.

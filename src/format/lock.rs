@@ -15,10 +15,10 @@ pub struct Lock {
     marker: Option<PathBuf>,
 }
 
-/// Why a file can't be had exclusively.
+/// Why a file can't be used exclusively.
 #[derive(Debug)]
 pub enum LockError {
-    /// Another process has it, or, if there is a lock file, may have it.
+    /// Another process uses it or, if there is a lock file, may use it.
     Busy {
         /// The lock file, if the file system has no locks.
         marker: Option<PathBuf>,

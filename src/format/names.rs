@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// Longest name of a file or folder, in bytes, on common file systems.
+/// Maximum length of the name of a file or folder, in bytes, on common file systems.
 const LONGEST_NAME: usize = 255;
-/// Bytes of a digest that tell shortened names apart.
+/// Number of bytes of the digest that tells shortened names apart.
 const DIGEST_BYTES: usize = 8;
 
 /// `text` as one part of a file name: everything but letters, digits, `-`, `_`, space (and `.`, if `dots`) is percent-encoded.

@@ -9,11 +9,11 @@ use ndarray_npy::{ReadNpyExt, WritableElement, WriteNpyError, WriteNpyExt};
 use super::atomic::{self, WriteError};
 
 crate::closed_set! {
-    /// The numbers' type in the file.
+    /// Type of the numbers in the file.
     pub enum Dtype as "dtype" {
-        /// 4 bytes, enough to draw.
+        /// 4 bytes per number, enough to draw.
         F32 = "f32",
-        /// 8 bytes, the very numbers.
+        /// 8 bytes per number, without rounding.
         F64 = "f64",
     }
 }

@@ -33,7 +33,7 @@ pub fn encode(image: &RgbImage, notes: &[(&str, String)], out: &mut dyn Write) -
     writer.finish().map_err(system_error)
 }
 
-/// The system's own error, so that a full disk is known as one.
+/// Unwraps the system's own error, so that a full disk is recognised.
 fn system_error(error: png::EncodingError) -> io::Error {
     match error {
         png::EncodingError::IoError(error) => error,

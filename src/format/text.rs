@@ -20,7 +20,7 @@ pub enum DecodeError {
         /// The encoding's name.
         encoding: &'static str,
     },
-    /// Nobody knows the encoding.
+    /// The encoding is not known.
     #[error("its encoding \"{label}\" is not known")]
     UnknownEncoding {
         /// What the file calls it.

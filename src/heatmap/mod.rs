@@ -22,7 +22,7 @@ pub use scale::Scale;
 pub struct Looks {
     /// The colours.
     pub palette: Palette,
-    /// The relevance that gets the last colour.
+    /// The relevance that the last colour stands for.
     pub scale: Scale,
 }
 
@@ -30,7 +30,7 @@ pub struct Looks {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeatmapError {
-    /// Map and picture are not of one size.
+    /// Map and picture differ in size.
     #[error("the map must be {width}×{height} as the picture is, got {map_width}×{map_height}")]
     SizesDiffer {
         /// Picture width.
@@ -42,7 +42,7 @@ pub enum HeatmapError {
         /// Map height.
         map_height: usize,
     },
-    /// The panel has edges, and the program was built without them.
+    /// The panel needs edges, and this build draws none.
     #[error("edges can't be drawn: this program was built without the feature \"draw\"")]
     NoEdges,
 }

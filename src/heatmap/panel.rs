@@ -1,4 +1,4 @@
-//! The pictures that are drawn of a map.
+//! The kinds of drawings of a map.
 
 use image::{Rgb, RgbImage, imageops};
 use ndarray::ArrayView2;
@@ -8,7 +8,7 @@ use super::{HeatmapError, Palette};
 use crate::picture::Picture;
 
 crate::closed_set! {
-    /// The kinds of pictures.
+    /// The kinds of drawings.
     pub enum Panel as "heatmap" {
         /// The map in colours.
         Heatmap = "heatmap",
@@ -25,9 +25,9 @@ crate::closed_set! {
 
 /// Share of the map's colour in an overlay.
 const OVERLAY: f32 = 0.55;
-/// Brightness left where a binarised map is not positive.
+/// Factor of the brightness of pixels whose relevance is not positive, in a binarised picture.
 const SHADE: f32 = 0.35;
-/// White columns between the parts of a triplet.
+/// Number of white columns between the parts of a triplet.
 const GAP: u32 = 6;
 /// Draws `map` (H×W) of `picture` at `scale`, the relevance of the last colour; at scale 0 everything has the colour of zero.
 ///

@@ -1,4 +1,4 @@
-//! What the colours' ends stand for.
+//! What the ends of the colour scale stand for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::settings::TextError;
 use crate::settings::text::NumberOrText;
 
-/// The relevance of a pixel that gets the last colour.
+/// The relevance of a pixel that the last colour stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scale {
     /// The largest magnitude of the picture's own map.

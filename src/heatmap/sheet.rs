@@ -12,11 +12,11 @@ static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
     FontRef::try_from_slice(bytes).expect("the font that is compiled in is a font")
 });
 
-/// Letters' height of captions, of rows' headings, and of the title, in pixels.
+/// Height of the letters of captions, of row headings and of the title, in pixels.
 const CAPTION: f32 = 13.0;
 const HEADING: f32 = 16.0;
 const TITLE: f32 = 20.0;
-/// Space between things in pixels.
+/// Gap between pictures and lines in pixels.
 const GAP: u32 = 10;
 
 /// A picture with lines of text below it.
@@ -31,13 +31,13 @@ pub struct Cell {
 /// Titled rows of pictures.
 #[derive(Debug, Clone, Default)]
 pub struct Sheet {
-    /// What the whole shows.
+    /// The title of the sheet.
     pub title: String,
     /// Each row's heading (or "") and its cells.
     pub rows: Vec<(String, Vec<Cell>)>,
 }
 
-/// `image` in a `height` of pixels, or in a narrower one where it would be wider than `width`.
+/// `image` scaled to `height` pixels, or to less if it would be wider than `width`.
 pub fn fitted(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     let scale = (f64::from(height) / f64::from(image.height())).min(f64::from(width) / f64::from(image.width()));
     let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);

@@ -1,11 +1,11 @@
-//! Why a model could not see a picture or explain its score.
+//! Errors of models.
 
 use std::sync::Arc;
 
 use crate::picture::Rectangle;
 use crate::settings::closed_set::nearest;
 
-/// Why a model could not see a picture or explain its score.
+/// Why a model could not process a picture or explain its score.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -34,7 +34,7 @@ pub enum ModelError {
     Unsupported {
         /// What was asked for.
         what: &'static str,
-        /// What stands against it.
+        /// Why not.
         because: &'static str,
     },
     /// The account did not balance: a fault of the program.

@@ -1,4 +1,4 @@
-//! What speaks for and against a score besides pixels: training examples, and elements of what the model has learnt.
+//! Evidence for and against a score besides pixels: training examples, and elements of what the model has learnt.
 //!
 //! Examples: `f(x) − b = Σ_i c_i`, one contribution c_i per training picture. Elements: each has a share of the score and a map of
 //! its own, and all elements' maps add up to the whole map.
@@ -63,16 +63,16 @@ pub struct Element {
     pub number: usize,
     /// Its share of the score.
     pub relevance: f64,
-    /// Whether the picture holds it at all; if not, its map is uniform.
+    /// Whether the picture holds it; if not, its map is uniform.
     pub present: bool,
 }
 
-/// Part of a map, and what of it reached no pixel.
+/// A partial map, and the relevance that reached no pixel.
 #[derive(Debug, Clone)]
 pub struct PartMap {
     /// Relevance per pixel, H×W.
     pub relevance: Array2<f64>,
-    /// Relevance that found nothing to go to.
+    /// Relevance that no pixel received.
     pub without_receiver: f64,
 }
 
@@ -81,11 +81,11 @@ pub struct PartMap {
 pub struct Match {
     /// The pixels of the explained picture that the training picture speaks for.
     pub claimed: PartMap,
-    /// The pixels of the training picture that answer.
+    /// The matching pixels of the training picture.
     pub answering: PartMap,
 }
 
-/// What speaks for and against the scores of one picture.
+/// Evidence for and against the scores of one picture.
 pub trait Evidence {
     /// c_i of every training picture that the model keeps; with the bias they sum to the score.
     fn contributions(&self, target: Target) -> Vec<f64>;

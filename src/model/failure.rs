@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::ModelError;
 use crate::picture::PictureError;
 
-/// Why a picture of many could not be used; the others are not affected.
+/// Why one picture of many could not be used. The others are not affected.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PictureFailure {
-    /// Its file gives no picture.
+    /// Its file can't be read as a picture.
     #[error(transparent)]
     Picture(Arc<PictureError>),
-    /// The model can't see it.
+    /// The model can't process it.
     #[error(transparent)]
     Model(#[from] ModelError),
 }

@@ -44,7 +44,7 @@ pub trait Model: Send + Sync {
     /// Everything that was chosen for model and method, for records beside results.
     fn description(&self) -> serde_json::Value;
 
-    /// What of the method is told with every result: name and value.
+    /// The parts of the method that are recorded with every result: name and value.
     fn method(&self) -> BTreeMap<String, String>;
 
     /// How explanations are presented unless the user says otherwise.
@@ -96,7 +96,7 @@ pub trait Model: Send + Sync {
 pub struct Scored {
     /// f in every category, or why there is none; one item per picture.
     pub scores: Vec<Result<Vec<f64>, ModelError>>,
-    /// What it took.
+    /// Times of the stages.
     pub timings: Timings,
 }
 
@@ -105,7 +105,7 @@ pub trait Seen {
     /// f in every category.
     fn scores(&self) -> &[f64];
 
-    /// What the way forward took.
+    /// Times of the forward pass by stage.
     fn timings(&self) -> Timings;
 
     /// Carries a score back to the pixels.
@@ -115,7 +115,7 @@ pub trait Seen {
     /// [`ModelError::NotExplained`] if the method does not work for this picture.
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError>;
 
-    /// What else speaks for and against a score, if the model knows.
+    /// Other evidence for and against a score, if the model has any.
     fn evidence(&self) -> Option<&dyn Evidence> {
         None
     }

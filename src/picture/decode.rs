@@ -15,9 +15,9 @@ use super::{Picture, PictureError};
 /// How pictures are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecodeOptions {
-    /// Longer side in pixels at most, larger pictures are reduced; 0: as it is.
+    /// Maximum longer side in pixels; larger pictures are shrunk. 0: any size.
     pub max_side: usize,
-    /// Pixels at most; a picture that claims more is refused before anything of that size is allocated.
+    /// Maximum number of pixels. A picture that claims more is refused before anything of that size is allocated.
     pub max_pixels: u64,
 }
 

@@ -76,7 +76,7 @@ pub enum PictureError {
         /// Samples given.
         found: usize,
     },
-    /// A part that does not lie in the picture.
+    /// The part does not lie in the picture.
     #[error("the part [{x0}, {x1}) × [{y0}, {y1}) must lie in the {width}×{height} picture")]
     OutsidePicture {
         /// Left end.

@@ -21,7 +21,7 @@ pub struct Tiles {
 }
 
 impl Default for Tiles {
-    /// Those of B15's Fig 6.
+    /// The tiles of B15's Fig 6.
     fn default() -> Self {
         Self { side: 102, offset: 34 }
     }
@@ -77,7 +77,7 @@ impl Tiles {
     }
 }
 
-/// The mean at each pixel of a `width`×`height` picture of the maps of the windows that hold it; 0 where there is none.
+/// At each pixel of a `width`×`height` picture the mean over the maps of all windows that hold it; 0 if none does.
 pub fn average<'a>(
     width: usize,
     height: usize,

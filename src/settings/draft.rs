@@ -15,7 +15,7 @@ use super::faults::ConfigError;
 /// Larger configuration files are rejected; in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// Why no configuration came of file and flags.
+/// Why file and flags give no configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -49,16 +49,16 @@ pub enum ReadError {
         /// Number of channels.
         count: usize,
     },
-    /// A value of the wrong kind.
+    /// A value has the wrong kind.
     #[error("the configuration does not fit together")]
     Shape {
-        /// What does not fit.
+        /// Which value, and what was expected.
         source: Box<toml::de::Error>,
     },
     /// Values out of range.
     #[error("the configuration is invalid")]
     Invalid(#[from] ConfigError),
-    /// `--set` without `=`.
+    /// An argument of `--set` has no `=`.
     #[error("\"--set\" must be KEY=VALUE, got \"{found}\"")]
     Assignment {
         /// What was given.
@@ -95,7 +95,7 @@ pub trait Checked: Sized {
     fn check(raw: Self::Raw) -> Result<Self, ConfigError>;
 }
 
-/// A configuration in the making: what was typed, not yet checked.
+/// A configuration as it was typed, not yet checked.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
     table: Table,
@@ -204,7 +204,7 @@ impl Draft {
     }
 }
 
-/// Puts `value` at `path` below `place`; what stands in the way is replaced, for the check to report.
+/// Puts `value` at `path` below `place`. What stands in the way is replaced, and the check reports it.
 fn insert(place: &mut Value, path: &[&str], value: Value) {
     let [first, rest @ ..] = path else {
         *place = value;

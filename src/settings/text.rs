@@ -66,7 +66,7 @@ pub mod optional {
         }
     }
 
-    /// Reads a value from its text; `""` is none.
+    /// Reads a value from its text; `""` means no value.
     pub fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
     where
         T: FromStr<Err: Display>,

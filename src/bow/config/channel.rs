@@ -24,9 +24,9 @@ pub struct ChannelConfig {
     pub pooling: PoolingConfig,
     /// γ of `x ← sign(x)·|x|^γ` before the normalisation to length 1 (L2 for Fisher vectors, L1 for all other mappings).
     pub power: f64,
-    /// How alike two histograms are.
+    /// Similarity of two histograms.
     pub kernel: KernelConfig,
-    /// β before normalisation, where the weights are given.
+    /// β before normalisation, if the weights are given.
     pub weight: f64,
 }
 
@@ -114,7 +114,7 @@ impl ChannelConfig {
         }
     }
 
-    /// Words a local feature.
+    /// Number of words per local feature.
     pub fn neighbours(&self) -> usize {
         if self.mapping.kind == MappingKind::Hard { 1 } else { self.mapping.neighbours }
     }

@@ -23,7 +23,7 @@ pub struct ExplainConfig {
     pub roots: Roots,
     /// Maximum number of training pictures to search toward for a root.
     pub candidates: usize,
-    /// What the colours' ends stand for.
+    /// What the ends of the colour scale stand for.
     pub scale: Scale,
     /// The colours.
     pub palette: Palette,

@@ -93,7 +93,7 @@ impl Configuration {
     /// Checks every setting and reports all faults together.
     ///
     /// # Errors
-    /// [`ConfigError`] with one sentence a fault.
+    /// [`ConfigError`] with one sentence per fault.
     pub fn check(self) -> Result<Settings, ConfigError> {
         let mut faults = Faults::default();
         faults.require(!self.channel.is_empty(), "channel", "at least one channel", "none");

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 crate::closed_set! {
-    /// Where pictures enter mirrored left–right too.
+    /// Whether pictures are also used mirrored left–right.
     pub enum Twins as "mirror twins" {
-        /// Nowhere.
+        /// Not at all.
         None = "none",
         /// In training: each picture's mirror twin is a training picture of its own.
         Train = "train",
@@ -20,7 +20,7 @@ crate::closed_set! {
 pub struct PictureConfig {
     /// Longer side in pixels at most; 0: as it is.
     pub max_side: usize,
-    /// Where pictures enter mirrored too.
+    /// Whether pictures are also used mirrored.
     pub twins: Twins,
 }
 

@@ -43,7 +43,7 @@ pub(in crate::bow) struct Channel<'a> {
     pub(in crate::bow) r2: &'a [f64],
 }
 
-/// The trace, but for the picture's and the model's names, which only the caller knows.
+/// The trace without the names of picture and model, which only the caller knows.
 ///
 /// A window's places are those in the picture; only its map begins at its own corner.
 pub(in crate::bow) fn trace(layers: &Layers<'_>) -> Container {

@@ -30,7 +30,7 @@ pub enum TrainError {
         unreadable: usize,
         /// Number of pictures.
         pictures: usize,
-        /// How many may be unreadable.
+        /// How many percent may be unreadable.
         percent: f64,
         /// The first unreadable picture.
         id: String,
@@ -42,7 +42,7 @@ pub enum TrainError {
     NoPictures {
         /// The split.
         split: String,
-        /// How many pictures it has.
+        /// Number of pictures in it.
         pictures: usize,
     },
     /// The kernel tells no picture from another.
@@ -56,7 +56,7 @@ pub enum TrainError {
     Store {
         /// Where they were to be kept.
         folder: PathBuf,
-        /// How much room they need.
+        /// Number of bytes they need.
         bytes: u64,
         /// Why not.
         source: std::io::Error,
@@ -83,7 +83,7 @@ pub enum TrainError {
     Fold {
         /// The fold, counted from 1.
         fold: usize,
-        /// How many there are.
+        /// Number of folds.
         folds: usize,
         /// Why.
         source: Box<TrainError>,

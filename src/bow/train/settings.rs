@@ -10,7 +10,7 @@ crate::closed_set! {
     pub enum ChannelWeights as "channel weights" {
         /// Each channel's `weight`.
         Given = "given",
-        /// All alike.
+        /// All equal.
         Uniform = "uniform",
         /// In proportion to the alignment of each channel's kernel to the labels.
         Aligned = "aligned",
@@ -38,7 +38,7 @@ impl Default for CombinationConfig {
 crate::closed_set! {
     /// How the classes' errors are weighed.
     pub enum ClassWeight as "class weight" {
-        /// All alike.
+        /// All equal.
         None = "none",
         /// C_i ∝ 1/class frequency.
         Balanced = "balanced",

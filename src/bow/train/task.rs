@@ -1,4 +1,4 @@
-//! What is learnt from, and what is learnt, whichever way.
+//! The data and the result of a training, for either kind of machine.
 
 use super::cache::Cache;
 use super::error::TrainError;
@@ -31,7 +31,7 @@ impl TrainingData {
         Self { split, validation, max_unreadable: MAX_UNREADABLE }
     }
 
-    /// Makes sure that not too many of so many `pictures` are unreadable: the paths may be wrong.
+    /// Makes sure that not too many of the `pictures` are unreadable, as if the paths were wrong.
     pub(super) fn require_readable(&self, left_out: &[LeftOut], pictures: usize) -> Result<(), TrainError> {
         let unreadable = || left_out.iter().filter(|picture| matches!(picture.failure, PictureFailure::Picture(_)));
         let count = unreadable().count();
@@ -89,7 +89,7 @@ impl std::fmt::Display for LeftOut {
     }
 }
 
-/// What is learnt from, once there are vocabularies.
+/// What a machine is learnt from, once there are vocabularies.
 pub(super) struct Task<'a> {
     pub(super) settings: &'a Settings,
     pub(super) data: &'a TrainingData,
@@ -98,7 +98,7 @@ pub(super) struct Task<'a> {
     pub(super) progress: &'a dyn Progress,
 }
 
-/// What is learnt, whichever way.
+/// What either kind of machine has learnt.
 pub(super) struct Learnt {
     /// The pictures that it is learnt from.
     pub(super) part: Part,

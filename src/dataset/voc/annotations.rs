@@ -7,7 +7,7 @@ use roxmltree::Node;
 use crate::format::text::{self, DecodeError};
 use crate::picture::Rectangle;
 
-/// An annotation larger than this, in bytes, is none.
+/// Larger annotations, in bytes, are rejected.
 const LARGEST: u64 = 16 << 20;
 
 /// What an annotation says of a picture.

@@ -12,7 +12,7 @@ pub(super) struct Table {
     symbols: Vec<u8>,
 }
 
-/// Length of the codes that are found by one look into a table, in bits.
+/// Maximum length, in bits, of codes that one table lookup finds.
 const SHORT: usize = 10;
 
 impl Table {
@@ -73,7 +73,7 @@ impl<'a> Bits<'a> {
         Self { data, at: 0, buffer: 0, held: 0 }
     }
 
-    /// The bytes that no bit has been taken of.
+    /// The bytes that are still unread.
     pub fn left(&self) -> &'a [u8] {
         let mut whole = self.held / 8;
         let mut at = self.at;
@@ -107,7 +107,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Takes `count` ≤ 16 bits.
+    /// Reads `count` ≤ 16 bits.
     pub fn take(&mut self, count: u32) -> Result<u32, Stop> {
         if self.held < count {
             self.fill();
@@ -119,7 +119,7 @@ impl<'a> Bits<'a> {
         Ok((self.buffer >> self.held) as u32 & ((1 << count) - 1))
     }
 
-    /// Passes over `count` bits.
+    /// Skips `count` bits.
     pub fn skip(&mut self, mut count: u32) -> Result<(), Stop> {
         while count > 16 {
             self.take(16)?;
@@ -128,7 +128,7 @@ impl<'a> Bits<'a> {
         self.take(count).map(|_| ())
     }
 
-    /// Takes one code of `table` and the bits of the value that it announces: as many as the symbol's lower half says.
+    /// Reads one code of `table`, then as many bits as the lower half of its symbol says.
     pub fn symbol_with_value(&mut self, table: &Table) -> Result<u8, Stop> {
         if self.held < 32 {
             self.fill();
@@ -146,7 +146,7 @@ impl<'a> Bits<'a> {
         Ok(symbol)
     }
 
-    /// Takes one code of `table`; gives its symbol.
+    /// Reads one code of `table` and returns its symbol.
     pub fn symbol(&mut self, table: &Table) -> Result<u8, Stop> {
         if self.held < 16 {
             self.fill();

@@ -29,7 +29,7 @@ pub(super) struct Component {
     pub seen: bool,
 }
 
-/// Blocks at most for which coefficients are followed: those of 200 million pixels in three full components.
+/// Maximum number of blocks whose coefficients are followed: those of 200 million pixels in three full components.
 const MAX_BLOCKS: usize = 200_000_000 / 64 * 3;
 
 impl Frame {
