@@ -17,7 +17,7 @@ pub trait Progress: Sync {
     fn say(&self, state: &str);
 
     /// Adds the times that some pictures of the stage took together.
-    fn took(&self, pictures: usize, timings: &Timings);
+    fn record_time(&self, pictures: usize, timings: &Timings);
 
     /// The stage is over.
     fn end(&self);
@@ -34,7 +34,7 @@ impl Progress for Silent {
     fn begin(&self, _stage: &str, _total: usize) {}
     fn step(&self) {}
     fn say(&self, _state: &str) {}
-    fn took(&self, _pictures: usize, _timings: &Timings) {}
+    fn record_time(&self, _pictures: usize, _timings: &Timings) {}
     fn end(&self) {}
     fn warn(&self, _message: &str) {}
 }
@@ -64,8 +64,8 @@ impl Progress for WarnOnce<'_> {
         self.inner.say(state);
     }
 
-    fn took(&self, pictures: usize, timings: &Timings) {
-        self.inner.took(pictures, timings);
+    fn record_time(&self, pictures: usize, timings: &Timings) {
+        self.inner.record_time(pictures, timings);
     }
 
     fn end(&self) {

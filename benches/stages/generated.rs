@@ -1,7 +1,7 @@
-//! Data for the benches that need no file but the pictures that come along.
+//! Data for the benches that need no file but the included pictures.
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use image::ImageFormat;
 use image::imageops::{FilterType, crop_imm, resize};
@@ -9,7 +9,7 @@ use ndarray::Array2;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::workload;
+use super::{shared_data, workload};
 use bowsight::bow::features::dense_sift::Window;
 
 /// Width and height of the picture.
@@ -19,13 +19,12 @@ pub fn random(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// The JPEG that stages on pictures work on: one of PASCAL VOC where it is at hand, or else Chelsea, scaled and cut to the same size.
+/// The JPEG that stages on pictures work on: one of PASCAL VOC if it is at hand, or else Chelsea, scaled and cut to the same size.
 pub fn picture() -> Vec<u8> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("BOWSIGHT_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    if let Ok(bytes) = std::fs::read(shared.join("data/voc2012/JPEGImages/2007_000068.jpg")) {
-        return bytes;
+    if let Some(path) = shared_data::find("data/voc2012/JPEGImages/2007_000068.jpg") {
+        return std::fs::read(path).expect("a picture that exists can be read");
     }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let chelsea = image::open(root.join("data/chelsea.png")).expect("the picture is in the folder").to_rgb8();
     // Wider than 4 : 3, so its height decides.
     let width = (chelsea.width() * SIZE.1).div_ceil(chelsea.height());

@@ -3,6 +3,8 @@
 //! The sizes are those of a photograph of 500×375 pixels and of a training on some thousand of them. How bowsight compares with other programs: `tools/compare_peers.py`.
 
 mod generated;
+#[path = "../../src/shared_data.rs"]
+mod shared_data;
 mod workload;
 
 use bowsight::bow::features::dense_sift::Window;

@@ -35,14 +35,14 @@ pub(crate) struct Configuring {
         long, value_name = "FAMILY")]
     pub descriptor: Option<String>,
     #[arg(
-        help = format!("The planes they are taken of: {} [default: grey; for quantiles rgb]", Planes::names()),
+        help = format!("The colour planes that descriptors are computed from: {} [default: grey; for quantiles rgb]", Planes::names()),
         long, value_name = "SET")]
     pub planes: Option<String>,
     /// Bin sizes in pixels, for example 4,6,8,10; a descriptor is 4 bins wide
     #[arg(long, value_name = "SIZES", value_delimiter = ',', allow_negative_numbers = true)]
     pub sizes: Option<Vec<i64>>,
     #[arg(
-        help = format!("How the bins of dense SIFT lie: {}", Orientation::names()),
+        help = format!("Orientation of the bins of dense SIFT: {}", Orientation::names()),
         long, value_name = "KIND")]
     pub orientation: Option<String>,
     #[arg(
@@ -67,7 +67,7 @@ pub(crate) struct Configuring {
     #[arg(long, value_name = "BOOL")]
     pub rootsift: Option<bool>,
     #[arg(
-        help = format!("What becomes of features without contrast: {}", ZeroRule::names()),
+        help = format!("What to do with features without contrast: {}", ZeroRule::names()),
         long, value_name = "RULE")]
     pub zero: Option<String>,
     #[arg(
@@ -82,7 +82,7 @@ pub(crate) struct Configuring {
     #[arg(long)]
     pub store_patches: bool,
     #[arg(
-        help = format!("What is learnt: kernel machines (smo), or for very many pictures linear ones on feature maps (linear): {}", Solver::names()),
+        help = format!("What to learn: kernel machines (smo) or, for very many pictures, linear machines on feature maps (linear): {}", Solver::names()),
         long, value_name = "KIND")]
     pub solver: Option<String>,
     /// Order n of the feature maps: a dimension becomes 2n + 1 features (--solver linear) [default: 1]

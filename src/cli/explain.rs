@@ -31,8 +31,8 @@ use crate::timings::{Stage, Timings};
   bowsight explain photo.jpg --model voc.bowsight --category horse --neighbours 4 --words 8 --data VOC2012
   bowsight explain photo.jpg --model chi2.bowsight --category horse --tiles 102/34 --decomposition taylor
 
-For every picture and category: PICTURE.CATEGORY.npy with the raw relevance of every pixel, and the pictures asked for. What
-is printed is the account of the score: the pixels' sum, and what went elsewhere.")]
+For every picture and category it writes PICTURE.CATEGORY.npy, the raw relevance of every pixel, and the drawings asked for.
+It prints the account of the score: the sum of the pixels, and what went elsewhere.")]
 pub(crate) struct Arguments {
     /// The pictures
     #[arg(value_name = "PICTURE", required = true)]
@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     let explain = |path: &PathBuf| {
         let mut timings = Timings::default();
         let explained = job.explain(path, &mut timings);
-        reporter.took(1, &timings);
+        reporter.record_time(1, &timings);
         reporter.step();
         explained
     };

@@ -9,7 +9,7 @@ use super::arguments::Global;
 use super::report::{Reporter, table};
 use crate::dataset::Layout;
 use crate::error::Error;
-use crate::figures::{Figure, Order, Report, make};
+use crate::figures::{Figure, Report, Request, make};
 
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -64,7 +64,7 @@ struct Bow {
 
 pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
     let Half::Bow(bow) = &arguments.half;
-    let order = Order {
+    let request = Request {
         data: bow.data.clone(),
         layout: bow.layout,
         out: bow.out.clone(),
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         seed: global.seed.unwrap_or(0),
         cache: bow.cache.clone(),
     };
-    let report = make(&order, reporter)?;
+    let report = make(&request, reporter)?;
     reporter.text(&text(&report))?;
     reporter.document(&report)?;
     Ok(Outcome::Done)

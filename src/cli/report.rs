@@ -256,7 +256,7 @@ impl Progress for Reporter {
         }
     }
 
-    fn took(&self, pictures: usize, timings: &Timings) {
+    fn record_time(&self, pictures: usize, timings: &Timings) {
         if let Ok(mut stage) = self.stage.lock()
             && let Some(stage) = stage.as_mut()
         {

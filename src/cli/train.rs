@@ -109,9 +109,6 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let began = std::time::Instant::now();
     let cache = arguments.cache.as_ref().map(Cache::new);
     let (model, left_out) = train_with(&settings, &data, cache.as_ref(), reporter)?;
-    if let (Some(folder), Some(reason)) = (&arguments.cache, cache.as_ref().and_then(Cache::failure)) {
-        reporter.warn(&format!("steps could not be kept in \"{}\": {reason}", folder.display()));
-    }
     write(output, &model, path)?;
     write_log(path, reporter, began.elapsed().as_secs_f64())?;
     report(&model, path, reporter)?;

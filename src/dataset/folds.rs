@@ -26,8 +26,8 @@ pub enum FoldsError {
         split: String,
         /// Its groups; a picture without a group is one of its own.
         groups: usize,
-        /// The largest smaller number of folds that works.
-        works: Option<usize>,
+        /// The largest smaller number of folds that is possible.
+        max_folds: Option<usize>,
     },
     /// A fold has no positives of a category.
     #[error(
@@ -46,12 +46,12 @@ pub enum FoldsError {
         names: Vec<String>,
         /// What was asked for.
         folds: usize,
-        /// The largest smaller number of folds that works.
-        works: Option<usize>,
+        /// The largest smaller number of folds that is possible.
+        max_folds: Option<usize>,
     },
     /// All negatives of a category are in one fold.
     #[error(
-        "category \"{category}\" has {}, all in one fold: the rest has none to learn from",
+        "category \"{category}\" has {}, all in one fold: the other folds have none to learn from",
         held(*negatives, "negative", *groups, names)
     )]
     NoNegatives {
@@ -63,8 +63,8 @@ pub enum FoldsError {
         groups: usize,
         /// Those of them that have a name.
         names: Vec<String>,
-        /// The largest smaller number of folds that works.
-        works: Option<usize>,
+        /// The largest smaller number of folds that is possible.
+        max_folds: Option<usize>,
     },
 }
 
@@ -83,13 +83,13 @@ fn held(pictures: usize, sign: &str, groups: usize, names: &[String]) -> String 
 impl FoldsError {
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
-        let works = match self {
+        let max_folds = match self {
             FoldsError::TooFew { .. } => Some(5),
-            FoldsError::TooFewGroups { works, .. }
-            | FoldsError::NoPositives { works, .. }
-            | FoldsError::NoNegatives { works, .. } => *works,
+            FoldsError::TooFewGroups { max_folds, .. }
+            | FoldsError::NoPositives { max_folds, .. }
+            | FoldsError::NoNegatives { max_folds, .. } => *max_folds,
         };
-        Some(works.map_or_else(
+        Some(max_folds.map_or_else(
             || {
                 "no number of folds works: every category needs positives and negatives in at least 2 groups"
                     .to_string()
@@ -104,7 +104,7 @@ impl Dataset {
     ///
     /// Every fold has positives of every category, and the rest of the folds has positives and negatives. Where each picture has one
     /// category and no group, folds differ by at most one picture of a category, and by at most one picture in all; else they differ as little
-    /// as dealing out greedily gets them to.
+    /// as a greedy assignment can make them.
     ///
     /// # Errors
     /// [`FoldsError`], with the largest number of folds that works.
@@ -114,35 +114,35 @@ impl Dataset {
         }
         let groups = self.groups().len();
         if groups < folds {
-            let works = self.works(groups + 1, seed);
-            return Err(FoldsError::TooFewGroups { folds, split: self.split.clone(), groups, works });
+            let max_folds = self.max_folds(groups + 1, seed);
+            return Err(FoldsError::TooFewGroups { folds, split: self.split.clone(), groups, max_folds });
         }
-        let dealt = self.deal(folds, &mut stream(seed, "folds"));
-        let Some((category, sign)) = self.missing(&dealt, folds) else { return Ok(dealt) };
-        let works = self.works(folds, seed);
+        let assigned = self.assign(folds, &mut stream(seed, "folds"));
+        let Some((category, sign)) = self.missing(&assigned, folds) else { return Ok(assigned) };
+        let max_folds = self.max_folds(folds, seed);
         let holders = self.holders(category, sign);
         let (category, groups, count) = (self.categories[category].clone(), holders.len(), self.count(category, sign));
         let names = holders.into_iter().flatten().map(String::from).collect();
         Err(match sign {
-            1 => FoldsError::NoPositives { category, positives: count, groups, names, folds, works },
-            _ => FoldsError::NoNegatives { category, negatives: count, groups, names, works },
+            1 => FoldsError::NoPositives { category, positives: count, groups, names, folds, max_folds },
+            _ => FoldsError::NoNegatives { category, negatives: count, groups, names, max_folds },
         })
     }
 
-    /// The largest number of folds below `folds` that works.
-    fn works(&self, folds: usize, seed: u64) -> Option<usize> {
+    /// The largest number of folds below `folds` that is possible.
+    fn max_folds(&self, folds: usize, seed: u64) -> Option<usize> {
         let holders = (0..self.categories.len()).map(|category| self.holders(category, 1).len());
         let most = holders.min().unwrap_or(folds).min(folds - 1);
         (2..=most).rev().find(|&fewer| {
-            let dealt = self.deal(fewer, &mut stream(seed, "folds"));
-            self.missing(&dealt, fewer).is_none()
+            let assigned = self.assign(fewer, &mut stream(seed, "folds"));
+            self.missing(&assigned, fewer).is_none()
         })
     }
 
     /// Two halves, each with half of every category's positives as nearly as may be; a function of the seed. Pictures keep their order, and
     /// those of one group share a half.
     pub fn halves(&self, seed: u64) -> (Self, Self) {
-        let sides = self.deal(2, &mut stream(seed, "halves"));
+        let sides = self.assign(2, &mut stream(seed, "halves"));
         let half = |side: usize, name: &str| self.part(&format!("{name} half"), |i| sides[i] == side);
         (half(0, "first"), half(1, "second"))
     }
@@ -177,10 +177,10 @@ impl Dataset {
         groups
     }
 
-    /// Deals the groups out to parts (Sechidis et al. 2011, for groups): category by category, the rarest first, its groups that have no part
+    /// Assigns the groups to parts (Sechidis et al. 2011, for groups): category by category, the rarest first, its groups that have no part
     /// yet, those with the most of the category first and equal ones in random order, each to the part that has fewest of the category, of
     /// such parts to the smallest. Pictures of no category come last.
-    fn deal(&self, parts: usize, random: &mut impl Rng) -> Vec<usize> {
+    fn assign(&self, parts: usize, random: &mut impl Rng) -> Vec<usize> {
         let groups = self.groups();
         let mut part_of: Vec<Option<usize>> = vec![None; groups.len()];
         let mut sizes = vec![0; parts];
@@ -209,20 +209,20 @@ impl Dataset {
                 sizes[part] += groups[group].len();
             }
         }
-        let mut dealt = vec![0; self.pictures.len()];
+        let mut assigned = vec![0; self.pictures.len()];
         for (members, part) in groups.iter().zip(part_of) {
             for &i in members {
-                dealt[i] = part.unwrap_or(0);
+                assigned[i] = part.unwrap_or(0);
             }
         }
-        dealt
+        assigned
     }
 
     /// A category of which a fold has no positives (1), or of which all negatives are in one fold (−1).
-    fn missing(&self, dealt: &[usize], folds: usize) -> Option<(usize, i8)> {
+    fn missing(&self, assigned: &[usize], folds: usize) -> Option<(usize, i8)> {
         (0..self.categories.len()).find_map(|category| {
             let count = |fold: usize, sign: i8| {
-                let places = self.pictures.iter().zip(dealt);
+                let places = self.pictures.iter().zip(assigned);
                 places.filter(|(entry, at)| **at == fold && entry.labels[category] == sign).count()
             };
             if (0..folds).any(|fold| count(fold, 1) == 0) {
@@ -315,18 +315,18 @@ mod tests {
             let categories = counts.len();
             let labels = counts.iter().enumerate().flat_map(|(c, &count)| std::iter::repeat_n(one_label(c, categories), count));
             let data = dataset(labels.map(|labels| (labels, None)));
-            let dealt = data.folds(folds, seed).unwrap();
-            prop_assert_eq!(dealt.len(), data.pictures.len());
+            let assigned = data.folds(folds, seed).unwrap();
+            prop_assert_eq!(assigned.len(), data.pictures.len());
             let even = |counts: &[usize]| counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1;
-            let size = |fold: usize| dealt.iter().filter(|at| **at == fold).count();
+            let size = |fold: usize| assigned.iter().filter(|at| **at == fold).count();
             let sizes: Vec<usize> = (0..folds).map(size).collect();
             prop_assert!(even(&sizes), "{:?}", sizes);
             for category in 0..categories {
-                let part = |fold: usize| data.part("", |i| dealt[i] == fold).positives(category);
+                let part = |fold: usize| data.part("", |i| assigned[i] == fold).positives(category);
                 let positives: Vec<usize> = (0..folds).map(part).collect();
                 prop_assert!(even(&positives), "{:?}", positives);
             }
-            prop_assert_eq!(data.folds(folds, seed).unwrap(), dealt);
+            prop_assert_eq!(data.folds(folds, seed).unwrap(), assigned);
         }
 
         /// Any labels and groups: every picture has a fold, groups stay together, and the promises to learning and testing are kept; or the
@@ -338,26 +338,26 @@ mod tests {
             seed in 0u64..1000,
         ) {
             let data = dataset(pictures.into_iter().map(|(labels, group)| (labels, group.map(|group| format!("g{group}")))));
-            let check = |folds: usize, dealt: &[usize]| {
-                let places = || data.pictures.iter().zip(dealt);
+            let check = |folds: usize, assigned: &[usize]| {
+                let places = || data.pictures.iter().zip(assigned);
                 places().all(|(_, at)| *at < folds)
                     && places().all(|(a, i)| places().all(|(b, j)| a.group.is_none() || a.group != b.group || i == j))
                     && (0..folds).all(|fold| {
-                        let (test, rest) = (data.part("", |i| dealt[i] == fold), data.part("", |i| dealt[i] != fold));
+                        let (test, rest) = (data.part("", |i| assigned[i] == fold), data.part("", |i| assigned[i] != fold));
                         rest.require_positives().is_ok() && (0..3).all(|category| test.positives(category) > 0)
                     })
             };
             match data.folds(folds, seed) {
-                Ok(dealt) => prop_assert!(check(folds, &dealt)),
+                Ok(assigned) => prop_assert!(check(folds, &assigned)),
                 Err(
-                    FoldsError::TooFewGroups { works, .. }
-                    | FoldsError::NoPositives { works, .. }
-                    | FoldsError::NoNegatives { works, .. },
+                    FoldsError::TooFewGroups { max_folds, .. }
+                    | FoldsError::NoPositives { max_folds, .. }
+                    | FoldsError::NoNegatives { max_folds, .. },
                 ) => {
                     for fewer in 2..folds {
                         match data.folds(fewer, seed) {
-                            Ok(dealt) => prop_assert!(works >= Some(fewer) && check(fewer, &dealt)),
-                            Err(_) => prop_assert!(works != Some(fewer)),
+                            Ok(assigned) => prop_assert!(max_folds >= Some(fewer) && check(fewer, &assigned)),
+                            Err(_) => prop_assert!(max_folds != Some(fewer)),
                         }
                     }
                 }

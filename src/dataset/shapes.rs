@@ -42,7 +42,7 @@ impl Shape {
 }
 
 /// Fewer visible pixels are no object.
-const LEAST_VISIBLE: usize = 60;
+const MIN_VISIBLE: usize = 60;
 /// The splits, and each one's share of ten pictures.
 const SPLITS: [(&str, usize); 3] = [("train", 3), ("val", 3), ("test", 4)];
 
@@ -247,7 +247,7 @@ fn visible_box(owner: &[u8], width: u32, number: u8) -> Option<Rectangle> {
             y1: r.y1.max(y + 1),
         }));
     }
-    region.filter(|_| count >= LEAST_VISIBLE)
+    region.filter(|_| count >= MIN_VISIBLE)
 }
 
 fn colour(random: &mut ChaCha8Rng) -> [f64; 3] {

@@ -43,7 +43,7 @@ pub fn scores(model: &dyn Model, dataset: &Dataset, progress: &dyn Progress) -> 
             assert_eq!(opened.len(), entries.len(), "a model scores every picture that it is given");
             timings += &scored.timings;
             timings += &decoding;
-            progress.took(entries.len(), &timings);
+            progress.record_time(entries.len(), &timings);
             let mut found = scored.scores.into_iter();
             opened.into_iter().map(move |opened| {
                 opened?;

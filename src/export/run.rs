@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
 /// Maximum number of pictures that wait to be put on disk; explaining waits for the others.
-const MOST_UNCOMMITTED: usize = 64;
+const MAX_UNCOMMITTED: usize = 64;
 
 /// Explains every picture of the plan and writes its files; a picture that fails costs only itself.
 ///
@@ -102,7 +102,7 @@ enum Stop {
 /// Puts all pictures that are finished on disk together: first their files, then the lines that vouch for them.
 fn commit(finished: &Receiver<Done>, mut journal: Journal) -> Result<(), ExportError> {
     while let Ok(mut group) = finished.recv() {
-        for done in finished.try_iter().take(MOST_UNCOMMITTED) {
+        for done in finished.try_iter().take(MAX_UNCOMMITTED) {
             group.lines.extend(done.lines);
             group.batch.append(done.batch);
         }
@@ -148,12 +148,12 @@ impl Export<'_> {
     fn explain(&self, todo: &[&Entry], journal: Journal) -> Result<(), ExportError> {
         self.progress.begin("explaining", todo.len());
         std::thread::scope(|scope| {
-            let (sender, finished) = mpsc::sync_channel(MOST_UNCOMMITTED);
+            let (sender, finished) = mpsc::sync_channel(MAX_UNCOMMITTED);
             let committer = scope.spawn(move || commit(&finished, journal));
             let explained = todo.par_iter().try_for_each_with(sender, |sender, entry| -> Result<(), Stop> {
                 let mut timings = Timings::default();
                 let done = self.explain_picture(entry, &mut timings).map_err(Stop::Failed)?;
-                self.progress.took(1, &timings);
+                self.progress.record_time(1, &timings);
                 if let Some(reason) = done.lines.iter().find_map(|line| line.error.as_ref()) {
                     self.progress.warn(&format!("picture \"{}\" failed: {reason}", entry.id));
                 }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::{Figure, Photographs, Studio, explaining};
+use super::{Context, Figure, Photographs, explaining};
 use crate::bow::train::scores;
 use crate::bow::{BagOfWords, BiasMode, Explaining};
 use crate::dataset::{Dataset, Entry};
@@ -74,15 +74,15 @@ pub(super) fn choose(known: &[String], asked: &[String]) -> Result<Vec<usize>, E
 }
 
 /// Scores the test pictures of the shown categories.
-pub(super) fn rank(studio: &Studio<'_>, model: &BagOfWords, photographs: &Photographs) -> Result<Ranked, Error> {
+pub(super) fn rank(context: &Context<'_>, model: &BagOfWords, photographs: &Photographs) -> Result<Ranked, Error> {
     let test = &photographs.test;
     let shows = |entry: &Entry| photographs.categories.iter().any(|&category| entry.labels[category] == 1);
     let wanted =
         Dataset { pictures: test.pictures.iter().filter(|entry| shows(entry)).cloned().collect(), ..test.clone() };
-    let scores = scores(model, &wanted, studio.cache().as_ref(), studio.progress);
+    let scores = scores(model, &wanted, context.cache().as_ref(), context.progress);
     for (entry, score) in wanted.pictures.iter().zip(&scores) {
         if let Err(reason) = score {
-            studio.progress.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
+            context.progress.warn(&format!("picture \"{}\" is left out: {reason}", entry.id));
         }
     }
     let of_category = |&category: &usize| {
@@ -104,7 +104,7 @@ pub(super) fn rank(studio: &Studio<'_>, model: &BagOfWords, photographs: &Photog
 }
 
 pub(super) fn draw(
-    studio: &mut Studio<'_>,
+    context: &mut Context<'_>,
     model: &BagOfWords,
     photographs: &Photographs,
     ranked: &Ranked,
@@ -113,15 +113,15 @@ pub(super) fn draw(
         let Some(place) = figure.category_place().filter(|&place| place < photographs.categories.len()) else {
             continue;
         };
-        if studio.wants(figure) {
-            draw_category(studio, model, photographs, figure, place, &ranked.pictures[place])?;
+        if context.wants(figure) {
+            draw_category(context, model, photographs, figure, place, &ranked.pictures[place])?;
         }
     }
     Ok(())
 }
 
 fn draw_category(
-    studio: &mut Studio<'_>,
+    context: &mut Context<'_>,
     model: &BagOfWords,
     photographs: &Photographs,
     figure: Figure,
@@ -135,7 +135,7 @@ fn draw_category(
     let explainer = model.explainer(method).map_err(ReadError::from)?;
     let mut finding = Finding { figure, category: name.clone(), pictures: Vec::new() };
     let mut rows = Vec::new();
-    studio.progress.begin(figure.name(), ranked.len().min(SHOWN));
+    context.progress.begin(figure.name(), ranked.len().min(SHOWN));
     for entry in ranked.iter().take(SHOWN) {
         let picture = Picture::open(test.file(entry), model.reading())?;
         let fail = explaining(test, entry);
@@ -156,12 +156,12 @@ fn draw_category(
             bias: explanation.ledger.kept(Account::BiasSink),
             scale,
         });
-        studio.progress.step();
+        context.progress.step();
     }
-    studio.progress.end();
+    context.progress.end();
     let title = format!("{name}: histogram intersection, rank mapping, whole pictures");
-    studio.write(figure, &Sheet { title, rows })?;
-    studio.report.categories.push(finding);
+    context.write(figure, &Sheet { title, rows })?;
+    context.report.categories.push(finding);
     Ok(())
 }
 

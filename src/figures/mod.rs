@@ -63,7 +63,7 @@ impl Figure {
 
 /// The figures to make, and from what.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct Request {
     /// Labelled pictures with the split `test` and `trainval` or `train`; Figs 3 and 6 need none.
     pub data: Option<PathBuf>,
     /// Layout of the data; detected if omitted.
@@ -110,29 +110,29 @@ pub struct UsedModel {
     pub reused: bool,
 }
 
-/// Makes the figures of an order; all that can be checked is checked before the first training.
+/// Makes the figures that are requested. Everything that can be checked is checked before the first training.
 ///
 /// # Errors
 /// [`Error`]: data without the splits or categories needed, settings out of range, whatever training and drawing run into.
-pub fn make(order: &Order, progress: &dyn Progress) -> Result<Report, Error> {
-    let mut studio = Studio { order, progress, report: Report::default() };
-    let photographs = studio.photographs()?;
-    let voc = photographs.as_ref().map(|_| studio.settings(Preset::PaperVoc, photographs.as_ref())).transpose()?;
-    let shapes = studio.settings(Preset::PaperShapes, None)?;
-    create_folder(&order.out)?;
-    if studio.wants(Figure::Fig3) {
-        root_point::draw(&mut studio)?;
+pub fn make(request: &Request, progress: &dyn Progress) -> Result<Report, Error> {
+    let mut context = Context { request, progress, report: Report::default() };
+    let photographs = context.photographs()?;
+    let voc = photographs.as_ref().map(|_| context.settings(Preset::PaperVoc, photographs.as_ref())).transpose()?;
+    let shapes = context.settings(Preset::PaperShapes, None)?;
+    create_folder(&request.out)?;
+    if context.wants(Figure::Fig3) {
+        root_point::draw(&mut context)?;
     }
-    if studio.wants(Figure::Fig6) {
-        polygons::draw(&mut studio, &shapes)?;
+    if context.wants(Figure::Fig6) {
+        polygons::draw(&mut context, &shapes)?;
     }
     if let (Some(photographs), Some(settings)) = (&photographs, &voc) {
-        let model = studio.model("paper-voc", settings, &photographs.training)?;
-        let ranked = categories::rank(&studio, &model, photographs)?;
-        categories::draw(&mut studio, &model, photographs, &ranked)?;
-        pipeline::draw(&mut studio, &model, photographs, &ranked)?;
+        let model = context.model("paper-voc", settings, &photographs.training)?;
+        let ranked = categories::rank(&context, &model, photographs)?;
+        categories::draw(&mut context, &model, photographs, &ranked)?;
+        pipeline::draw(&mut context, &model, photographs, &ranked)?;
     }
-    Ok(studio.report)
+    Ok(context.report)
 }
 
 /// The user's pictures and what is shown of them.
@@ -144,19 +144,19 @@ struct Photographs {
 }
 
 /// Where figures are made.
-struct Studio<'a> {
-    order: &'a Order,
+struct Context<'a> {
+    request: &'a Request,
     progress: &'a dyn Progress,
     report: Report,
 }
 
-impl Studio<'_> {
+impl Context<'_> {
     fn wants(&self, figure: Figure) -> bool {
-        self.order.only.is_empty() || self.order.only.contains(&figure)
+        self.request.only.is_empty() || self.request.only.contains(&figure)
     }
 
     fn cache(&self) -> Option<Cache> {
-        self.order.cache.as_ref().map(Cache::new)
+        self.request.cache.as_ref().map(Cache::new)
     }
 
     /// Opens the data and checks what can be checked without opening a picture; none if no figure needs them.
@@ -164,14 +164,14 @@ impl Studio<'_> {
         let Some(first) = Figure::ALL.iter().find(|figure| figure.needs_data() && self.wants(**figure)) else {
             return Ok(None);
         };
-        let Some(data) = &self.order.data else {
+        let Some(data) = &self.request.data else {
             return Err(Error::Usage {
                 message: format!("\"{first}\" needs labelled pictures"),
                 hint: Some("--data DIR; or --only fig3,fig6, which need none".to_string()),
             });
         };
-        let open = |split: &str| Dataset::open(data, Some(split), self.order.layout);
-        let known = Dataset::split_names(data, self.order.layout)?;
+        let open = |split: &str| Dataset::open(data, Some(split), self.request.layout);
+        let known = Dataset::split_names(data, self.request.layout)?;
         let has = |name: &str| known.iter().any(|split| split == name);
         let whole = ["trainval", "train"].into_iter().find(|name| has(name)).ok_or_else(|| {
             DatasetError::MissingSplit { split: "trainval".to_string(), path: data.clone(), known: known.clone() }
@@ -185,8 +185,8 @@ impl Studio<'_> {
         } else {
             None
         };
-        let categories = categories::choose(&split.categories, &self.order.categories)?;
-        for figure in &self.order.only {
+        let categories = categories::choose(&split.categories, &self.request.categories)?;
+        for figure in &self.request.only {
             if let Some(place) = figure.category_place().filter(|place| *place >= categories.len()) {
                 return Err(Error::usage(format!(
                     "\"{figure}\" shows category {} of those chosen, and there are {}",
@@ -211,8 +211,8 @@ impl Studio<'_> {
                 .map_err(|_| Error::usage(format!("\"{name}\" must be at most {}, got {value}", i64::MAX)))
         };
         let mut draft: Draft = preset.draft();
-        draft.set("seed", whole("--seed", self.order.seed)?);
-        if let Some(words) = self.order.words {
+        draft.set("seed", whole("--seed", self.request.seed)?);
+        if let Some(words) = self.request.words {
             draft.set("channel.vocabulary.words", whole("--words", words as u64)?);
         }
         if photographs.is_none_or(|photographs| photographs.training.validation.is_none()) {
@@ -223,7 +223,7 @@ impl Studio<'_> {
 
     /// The model of these settings and data: that in `OUT/models`, or a new one, which is kept there.
     fn model(&mut self, name: &str, settings: &Settings, data: &TrainingData) -> Result<BagOfWords, Error> {
-        let file = self.order.out.join("models").join(format!("{name}.bowsight"));
+        let file = self.request.out.join("models").join(format!("{name}.bowsight"));
         let digest = data.split.digest();
         let kept = model_file::load(&file).ok().filter(|model| {
             let training = &model.training;
@@ -254,7 +254,7 @@ impl Studio<'_> {
 
     /// Writes a figure.
     fn write(&mut self, figure: Figure, sheet: &Sheet) -> Result<(), Error> {
-        let file = self.order.out.join(format!("{figure}.png"));
+        let file = self.request.out.join(format!("{figure}.png"));
         self.write_as(&file, sheet)?;
         self.report.files.push((figure, file));
         Ok(())

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::canvas::{BLACK, Canvas, Ink, Place};
 use super::categories::Ranked;
-use super::{Figure, Photographs, Studio, explaining};
+use super::{Context, Figure, Photographs, explaining};
 use crate::bow::{BagOfWords, BiasMode, Explaining};
 use crate::dataset::Entry;
 use crate::error::Error;
@@ -59,7 +59,7 @@ impl Finding {
 }
 
 pub(super) fn draw(
-    studio: &mut Studio<'_>,
+    context: &mut Context<'_>,
     model: &BagOfWords,
     photographs: &Photographs,
     ranked: &Ranked,
@@ -67,15 +67,15 @@ pub(super) fn draw(
     // As in the paper: the cat, the last category, in Fig 1; the aeroplane, the one before, in Fig 4.
     let last = photographs.categories.len() - 1;
     for (figure, place) in [(Figure::Fig1, last), (Figure::Fig4, last.saturating_sub(1))] {
-        if studio.wants(figure) {
-            draw_one(studio, model, photographs, figure, photographs.categories[place], &ranked.pictures[place][0])?;
+        if context.wants(figure) {
+            draw_one(context, model, photographs, figure, photographs.categories[place], &ranked.pictures[place][0])?;
         }
     }
     Ok(())
 }
 
 fn draw_one(
-    studio: &mut Studio<'_>,
+    context: &mut Context<'_>,
     model: &BagOfWords,
     photographs: &Photographs,
     figure: Figure,
@@ -106,8 +106,8 @@ fn draw_one(
     };
     let prefix = if figure == Figure::Fig4 { "Global, " } else { "" };
     let mut rows = vec![
-        (heading(prefix, "classification: picture → local features → histogram → score"), way.there(name)?),
-        (heading(prefix, "decomposition: score → R⁽³⁾ → R⁽²⁾ → R⁽¹⁾"), way.back(name)?),
+        (heading(prefix, "classification: picture → local features → histogram → score"), way.forward_row(name)?),
+        (heading(prefix, "decomposition: score → R⁽³⁾ → R⁽²⁾ → R⁽¹⁾"), way.backward_row(name)?),
     ];
     let mut window = None;
     if figure == Figure::Fig4 {
@@ -122,9 +122,9 @@ fn draw_one(
         let way = Way { picture: &picture, region, trace, map: map.view(), bias, words, channels };
         let (width, height) = (region.x1 - region.x0, region.y1 - region.y0);
         let local_prefix = format!("Local, a window of {width}×{height}, ");
-        let mut back = way.back(name)?;
+        let mut back = way.backward_row(name)?;
         back.extend([arrow(), whole_map(&picture, local.relevance.view(), "mean of all windows' R⁽¹⁾")?]);
-        rows.push((heading(&local_prefix, "classification"), way.there(name)?));
+        rows.push((heading(&local_prefix, "classification"), way.forward_row(name)?));
         rows.push((heading(&local_prefix, "decomposition"), back));
         window = Some(([region.x0, region.y0, region.x1, region.y1], local.windows[best].ledger.score));
     }
@@ -133,8 +133,8 @@ fn draw_one(
     } else {
         format!("{}: {name}", entry.id)
     };
-    studio.write(figure, &Sheet { title, rows })?;
-    studio.report.pipeline.push(Finding {
+    context.write(figure, &Sheet { title, rows })?;
+    context.report.pipeline.push(Finding {
         figure,
         category: name.clone(),
         picture: entry.id.clone(),
@@ -181,7 +181,7 @@ fn f64s(trace: &Container, name: &str) -> Vec<f64> {
 }
 
 impl Way<'_> {
-    fn there(&self, category: &str) -> Result<Vec<Cell>, Error> {
+    fn forward_row(&self, category: &str) -> Result<Vec<Cell>, Error> {
         let score = f64s(self.trace, "score")[0];
         let centres = self.centres();
         let nearest = self.nearest_words();
@@ -207,7 +207,7 @@ impl Way<'_> {
         ])
     }
 
-    fn back(&self, category: &str) -> Result<Vec<Cell>, Error> {
+    fn backward_row(&self, category: &str) -> Result<Vec<Cell>, Error> {
         let score = f64s(self.trace, "score")[0];
         let r3 = self.by_word(&f64s(self.trace, "channels.0.r3"));
         let r2 = f64s(self.trace, "channels.0.r2");

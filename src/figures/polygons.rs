@@ -11,7 +11,7 @@ use image::GrayImage;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use super::{Figure, Studio, explaining};
+use super::{Context, Figure, explaining};
 use crate::bow::config::Settings;
 use crate::bow::train::TrainingData;
 use crate::bow::{BiasMode, Decomposition, Explaining, Roots};
@@ -36,7 +36,7 @@ use crate::picture::{DecodeOptions, Picture};
 /// The training tiles.
 const TILES: Tiles = Tiles { side: 102, offset: 51 };
 /// Minimum number of polygon pixels of a positive tile. Tiles with fewer, but some, are not trained on.
-const LEAST_POLYGON: usize = 200;
+const MIN_POLYGON: usize = 200;
 /// Number of pictures in the figure.
 const SHOWN: usize = 6;
 /// Number of test pictures that the choices of root are compared on. Most choices search for every root, which takes long.
@@ -160,11 +160,11 @@ struct Example {
     mask: GrayImage,
 }
 
-pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), Error> {
-    let shapes = shapes(studio)?;
-    let (tiles, counts) = tiles(studio, &shapes)?;
+pub(super) fn draw(context: &mut Context<'_>, settings: &Settings) -> Result<(), Error> {
+    let shapes = shapes(context)?;
+    let (tiles, counts) = tiles(context, &shapes)?;
     let data = TrainingData::new(Dataset::open(&tiles, None, None)?, None);
-    let model = studio.model("paper-shapes", settings, &data)?;
+    let model = context.model("paper-shapes", settings, &data)?;
     let category =
         model.categories().iter().position(|name| name == CATEGORY).expect("one of the folders that were made");
     let test = Dataset::open(&shapes, Some("test"), None)?;
@@ -192,7 +192,7 @@ pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), E
         };
         let explainer = model.explainer(method).map_err(crate::settings::ReadError::from)?;
         let query = Query { tiles: own.tiles, ..Query::new(category) };
-        explain_all(studio, &Asked { model: &explainer, query, name: how.name() }, &test, &examples, at)
+        explain_all(context, &Asked { model: &explainer, query, name: how.name() }, &test, &examples, at)
     };
     let by_taylor = judge(How::taylor(own.roots), &all)?;
     let by_shapley = judge(How::shapley(BiasMode::Spread), &all)?;
@@ -213,26 +213,27 @@ pub(super) fn draw(studio: &mut Studio<'_>, settings: &Settings) -> Result<(), E
     for (file, how, found) in
         [("fig6.png", "Taylor expansion", &by_taylor), ("fig6-shapley.png", "Shapley values", &by_shapley)]
     {
-        let file = studio.order.out.join(file);
-        studio.write_as(&file, &sheet(title(how), &examples, found)?)?;
-        studio.report.files.push((Figure::Fig6, file));
+        let file = context.request.out.join(file);
+        context.write_as(&file, &sheet(title(how), &examples, found)?)?;
+        context.report.files.push((Figure::Fig6, file));
     }
     let mut lasting = finding.clone();
     lasting.ways.iter_mut().chain(&mut lasting.roots).for_each(|way| way.seconds = None);
     let text = serde_json::to_string_pretty(&lasting).expect("own types serialize") + "\n";
-    atomic::write(&studio.order.out.join("polygons.json"), text.as_bytes())?;
-    studio.report.polygons = Some(finding);
+    atomic::write(&context.request.out.join("polygons.json"), text.as_bytes())?;
+    context.report.polygons = Some(finding);
     Ok(())
 }
 
 /// The generated pictures; those of an earlier run with the same number and seed are used again.
-fn shapes(studio: &Studio<'_>) -> Result<PathBuf, Error> {
-    let options = ShapesOptions { pictures: studio.order.shapes, seed: studio.order.seed, ..ShapesOptions::default() };
+fn shapes(context: &Context<'_>) -> Result<PathBuf, Error> {
+    let options =
+        ShapesOptions { pictures: context.request.shapes, seed: context.request.seed, ..ShapesOptions::default() };
     let name = format!("pictures{}-seed{}", options.pictures, options.seed);
-    whole_folder(&studio.order.out.join("shapes"), &name, |folder| {
-        studio.progress.begin("drawing shapes", options.pictures);
-        let made = generate(folder, &options, &mut |_| studio.progress.step());
-        studio.progress.end();
+    whole_folder(&context.request.out.join("shapes"), &name, |folder| {
+        context.progress.begin("drawing shapes", options.pictures);
+        let made = generate(folder, &options, &mut |_| context.progress.step());
+        context.progress.end();
         made?;
         Ok(())
     })
@@ -263,7 +264,7 @@ fn mask(shapes: &Path, entry: &Entry) -> Result<GrayImage, Error> {
 fn folder_of(polygon_pixels: usize) -> Option<&'static str> {
     match polygon_pixels {
         0 => Some("other"),
-        1..LEAST_POLYGON => None,
+        1..MIN_POLYGON => None,
         _ => Some(CATEGORY),
     }
 }
@@ -274,9 +275,9 @@ fn pixels_of(mask: &GrayImage, region: Rectangle, shape: Shape) -> usize {
 }
 
 /// The training tiles as a folder of the folders `polygon` and `other`, and how many there are of each.
-fn tiles(studio: &Studio<'_>, shapes: &Path) -> Result<(PathBuf, TileCounts), Error> {
+fn tiles(context: &Context<'_>, shapes: &Path) -> Result<(PathBuf, TileCounts), Error> {
     let name = shapes.file_name().unwrap_or_default().to_string_lossy();
-    let name = format!("{name}-side{}-offset{}-least{LEAST_POLYGON}", TILES.side, TILES.offset);
+    let name = format!("{name}-side{}-offset{}-least{MIN_POLYGON}", TILES.side, TILES.offset);
     let split = Dataset::open(shapes, Some("trainval"), None)?;
     let mut counts = TileCounts::default();
     let mut kept: Vec<(&Entry, Rectangle, &str)> = Vec::new();
@@ -292,8 +293,8 @@ fn tiles(studio: &Studio<'_>, shapes: &Path) -> Result<(PathBuf, TileCounts), Er
             kept.extend(folder.map(|folder| (entry, tile, folder)));
         }
     }
-    let folder = whole_folder(&studio.order.out.join("tiles"), &name, |folder| {
-        studio.progress.begin("cutting tiles", kept.len());
+    let folder = whole_folder(&context.request.out.join("tiles"), &name, |folder| {
+        context.progress.begin("cutting tiles", kept.len());
         let mut open: Option<(&str, Picture)> = None;
         for (entry, tile, kind) in &kept {
             if open.as_ref().is_none_or(|(id, _)| *id != entry.id) {
@@ -305,9 +306,9 @@ fn tiles(studio: &Studio<'_>, shapes: &Path) -> Result<(PathBuf, TileCounts), Er
                 let path = folder.join(kind).join(format!("{id}.x{:03}y{:03}.png", tile.x0, tile.y0));
                 write_png(&path, &part.rgb8(), &[]).map_err(FilesError::from)?;
             }
-            studio.progress.step();
+            context.progress.step();
         }
-        studio.progress.end();
+        context.progress.end();
         Ok(())
     })?;
     Ok((folder, counts))
@@ -355,32 +356,32 @@ struct Asked<'a> {
 }
 
 fn explain_all(
-    studio: &Studio<'_>,
+    context: &Context<'_>,
     asked: &Asked<'_>,
     test: &Dataset,
     examples: &[Example],
     at: &[usize],
 ) -> Result<Vec<Explained>, Error> {
     let Asked { model, query, name } = asked;
-    studio.progress.begin(name, at.len());
+    context.progress.begin(name, at.len());
     let explained = at.iter().map(|&example| {
         let fail = explaining(test, &test.pictures[example]);
         let began = Instant::now();
         let seen = model.forward(&examples[example].picture, Keep::Nothing);
         let explanation = seen.and_then(|seen| seen.explain(query));
         let seconds = began.elapsed().as_secs_f64();
-        studio.progress.step();
+        context.progress.step();
         match explanation {
             Ok(explanation) => Ok(Explained { example, explanation: Some(explanation), seconds }),
             Err(error @ ModelError::NotExplained { .. }) => {
-                studio.progress.warn(&format!("{name}: {}", chain(&fail(error))));
+                context.progress.warn(&format!("{name}: {}", chain(&fail(error))));
                 Ok(Explained { example, explanation: None, seconds })
             }
             Err(error) => Err(fail(error)),
         }
     });
     let explained = explained.collect();
-    studio.progress.end();
+    context.progress.end();
     explained
 }
 

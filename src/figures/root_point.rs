@@ -11,7 +11,7 @@ use rand::RngExt;
 use serde::Serialize;
 
 use super::canvas::{BLACK, Canvas, Ink, Place};
-use super::{Figure, Studio};
+use super::{Context, Figure};
 use crate::bow::score::gram::{gram, sums};
 use crate::bow::score::kernel::KernelKind;
 use crate::bow::score::svm::{Problem, Solution, solve};
@@ -41,7 +41,7 @@ const GRID: usize = 48;
 /// A point is eligible if its gradient has at least this share of the median length among positive points: on a summit the gradient has no direction.
 const STEEP: f64 = 0.5;
 /// Minimum distance of the root.
-const LEAST_DISTANCE: f64 = 0.08;
+const MIN_DISTANCE: f64 = 0.08;
 const BLUE: Ink = [40, 70, 200];
 const GREEN: Ink = [30, 140, 60];
 const RED: Ink = [210, 20, 20];
@@ -161,7 +161,7 @@ impl Plane {
         let steep = STEEP * slopes.get(slopes.len() / 2)?;
         let eligible = found.into_iter().filter(|found| {
             let way = [found.root[0] - found.point[0], found.root[1] - found.point[1]];
-            length(found.gradient_at_point) >= steep && length(way) >= LEAST_DISTANCE
+            length(found.gradient_at_point) >= steep && length(way) >= MIN_DISTANCE
         });
         eligible.reduce(|best, next| if next.angle > best.angle { next } else { best })
     }
@@ -171,12 +171,12 @@ fn length(v: [f64; 2]) -> f64 {
     v[0].hypot(v[1])
 }
 
-pub(super) fn draw(studio: &mut Studio<'_>) -> Result<(), Error> {
-    let plane = Plane::new(studio.order.seed);
+pub(super) fn draw(context: &mut Context<'_>) -> Result<(), Error> {
+    let plane = Plane::new(context.request.seed);
     let Some(finding) = plane.most_misleading() else {
         return Err(Error::usage(format!(
             "\"fig3\": with seed {} no point of the plane has a root to expand about; another --seed has",
-            studio.order.seed
+            context.request.seed
         )));
     };
     let Finding { point, root, gradient_at_point, gradient_at_root, relevance, .. } = finding;
@@ -214,8 +214,8 @@ pub(super) fn draw(studio: &mut Studio<'_>) -> Result<(), Error> {
 
     let cells = vec![Cell::new(left.finish(), left_caption), Cell::new(right.finish(), right_caption)];
     let title = "A classifier in the plane: gradient at the point, gradient at the nearest root".to_string();
-    studio.write(Figure::Fig3, &Sheet { title, rows: vec![(String::new(), cells)] })?;
-    studio.report.root_point = Some(finding);
+    context.write(Figure::Fig3, &Sheet { title, rows: vec![(String::new(), cells)] })?;
+    context.report.root_point = Some(finding);
     Ok(())
 }
 

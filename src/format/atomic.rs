@@ -17,7 +17,7 @@ use super::lock::{self, Lock, LockError};
 /// Maximum length of a file name, in bytes, that leaves room for a leading dot and `.part.held` within the 255 bytes of file systems.
 const LONGEST_NAME: usize = 255 - ".".len() - ".part.held".len();
 /// Maximum number of symbolic links to follow, as on Linux.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +127,7 @@ fn folder_of(path: &Path) -> PathBuf {
 /// The file that `path` stands for: where its symbolic links lead, even if nothing is there yet.
 fn destination(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         match std::fs::read_link(&path) {
             Ok(next) => path = folder_of(&path).join(next),
             // No link, or nothing there.

@@ -33,7 +33,7 @@ crate::closed_set! {
 }
 
 crate::closed_set! {
-    /// What becomes of features whose contrast is too low for a descriptor.
+    /// What to do with features whose contrast is too low for a descriptor.
     pub enum ZeroRule as "zero rule" {
         /// They keep the zero descriptor, which maps to the word nearest to 0.
         Keep = "keep",

@@ -25,7 +25,7 @@ pub struct DescriptorConfig {
     pub orientation: Orientation,
     /// Whether to apply RootSIFT (dense-sift).
     pub rootsift: bool,
-    /// What becomes of features without contrast (dense-sift).
+    /// What to do with features without contrast (dense-sift).
     pub zero: ZeroRule,
     /// The pixels that are described together (quantiles).
     pub region: Region,

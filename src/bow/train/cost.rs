@@ -32,7 +32,7 @@ pub(super) fn choose_cost(
     let kernels = weighted_kernels(settings, sums, fit, progress)?;
     let matrix = kernels.combine(&fit.rows, &fit.rows);
     let machines = Machines { settings, matrix: matrix.view(), labels: &fit.labels };
-    let across: Vec<Array2<f32>> = validate.looks.iter().map(|rows| kernels.combine(rows, &fit.rows)).collect();
+    let across: Vec<Array2<f32>> = validate.views.iter().map(|rows| kernels.combine(rows, &fit.rows)).collect();
     let grid = cost_grid();
     progress.begin("choosing C", categories);
     let curves: Vec<Vec<Option<f64>>> = (0..categories)
@@ -49,7 +49,7 @@ pub(super) fn choose_cost(
                     }
                     let fitted = machines.fit(category, c, start.as_deref());
                     let score = |i: usize| {
-                        across.iter().map(|look| fitted.solution.score(look.row(i))).sum::<f64>() / across.len() as f64
+                        across.iter().map(|view| fitted.solution.score(view.row(i))).sum::<f64>() / across.len() as f64
                     };
                     let scores: Vec<f64> = (0..truth.len()).map(score).collect();
                     start = Some(fitted.solution.dual);

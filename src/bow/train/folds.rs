@@ -83,8 +83,8 @@ impl Progress for OfFold<'_> {
         self.inner.say(state);
     }
 
-    fn took(&self, pictures: usize, timings: &Timings) {
-        self.inner.took(pictures, timings);
+    fn record_time(&self, pictures: usize, timings: &Timings) {
+        self.inner.record_time(pictures, timings);
     }
 
     fn end(&self) {

@@ -102,7 +102,7 @@ pub(super) struct Scored {
     pub(super) name: String,
     /// Rows of the Gram matrix by picture. A score is the mean over these lists: the picture's own row, and its twin's if
     /// scores are means over both.
-    pub(super) looks: Vec<Vec<usize>>,
+    pub(super) views: Vec<Vec<usize>>,
     pub(super) labels: Vec<Vec<i8>>,
 }
 
@@ -128,11 +128,11 @@ impl Splits {
         let scored = |dataset: &Dataset| {
             let (rows, labels): (Vec<usize>, Vec<Vec<i8>>) =
                 usable.pictures_of(dataset).map(|(entry, row)| (row, entry.labels.clone())).unzip();
-            let mut looks = vec![rows];
+            let mut views = vec![rows];
             if twins == Twins::Test {
-                looks.push(looks[0].iter().map(|row| row + 1).collect());
+                views.push(views[0].iter().map(|row| row + 1).collect());
             }
-            Scored { name: dataset.split.clone(), looks, labels }
+            Scored { name: dataset.split.clone(), views, labels }
         };
         Self {
             fit_final: part(&data.split),
@@ -243,7 +243,7 @@ pub(super) fn encode<T: Send, E: Send>(
             };
             let histograms = source.histograms(mirrored);
             let result = histograms.map(|histograms| keep(number, histograms));
-            progress.took(1, &source.timings.borrow());
+            progress.record_time(1, &source.timings.borrow());
             progress.step();
             match result {
                 Ok(kept) => kept.map(Ok),

@@ -237,14 +237,14 @@ fn choose_cost(
 
 /// Scores of pictures × categories; means over a picture and its twin if there are twins.
 fn scores(store: &Store, channels: &[MappedChannel], solutions: &[Solution], scored: &Scored) -> Vec<Vec<f64>> {
-    let looks = scored.looks.len() as f64;
-    let rows: Vec<Mapped<'_>> = scored.looks.iter().map(|rows| Mapped { store, channels, rows }).collect();
+    let views = scored.views.len() as f64;
+    let rows: Vec<Mapped<'_>> = scored.views.iter().map(|rows| Mapped { store, channels, rows }).collect();
     let of = |picture: usize| {
         let mut mean = vec![0.0; solutions.len()];
         for rows in &rows {
             let mut features = vec![0.0; rows.width()];
             rows.fill(picture, &mut features);
-            mean.iter_mut().zip(solutions).for_each(|(mean, solution)| *mean += solution.score(&features) / looks);
+            mean.iter_mut().zip(solutions).for_each(|(mean, solution)| *mean += solution.score(&features) / views);
         }
         mean
     };

@@ -103,6 +103,9 @@ pub fn train_with(
     };
     let channels = encoders.into_iter().zip(examples).map(fitted).collect();
     let model = BagOfWords::new(settings.clone(), training, channels, learnt.classifier);
+    if let Some((cache, reason)) = cache.and_then(|cache| Some((cache, cache.failure()?))) {
+        progress.warn(&format!("steps could not be kept in \"{}\": {reason}", cache.folder().display()));
+    }
     Ok((model, learnt.left_out))
 }
 
@@ -116,8 +119,8 @@ pub fn scores(
 ) -> Vec<PictureScores> {
     let encoders: Vec<&Encoder> = model.channels.iter().map(|channel| &channel.encoder).collect();
     let entries: Vec<&Entry> = dataset.pictures.iter().collect();
-    let sides: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
+    let mirrored: &[bool] = if model.settings.picture.twins == Twins::Test { &[false, true] } else { &[false] };
     let encoding = Encoding { settings: &model.settings, encoders: &encoders, dataset, cache, progress };
-    let Ok(encoded) = encode(&encoding, &entries, sides, |_, histograms| Ok::<_, Infallible>(histograms));
+    let Ok(encoded) = encode(&encoding, &entries, mirrored, |_, histograms| Ok::<_, Infallible>(histograms));
     model.mean_scores(encoded)
 }

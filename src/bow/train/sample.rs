@@ -156,7 +156,7 @@ fn sample(
                 sample_descriptors(families[at].as_ref(), picture, count, settings.seed, &name)
             };
             let sample = timings.time(stages::FEATURES, || wanted.iter().enumerate().map(of_channel).collect());
-            progress.took(1, &timings);
+            progress.record_time(1, &timings);
             progress.step();
             (sample, picture.err())
         })
