@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::score::svm::Report;
 use super::twins::TrainingPicture;
+use crate::progress::Progress;
+
+/// Categories with fewer positives than this are named.
+const FEW: usize = 10;
 
 /// The record of a training, as a model's file has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +57,27 @@ impl TrainingRecord {
             solvers: Vec::new(),
         }
     }
+
+    /// Warns of categories with so few positives, or with such machines, that their scores say little.
+    pub(super) fn warn_of_little_evidence(&self, progress: &dyn Progress) {
+        let few = self.solvers.iter().filter(|solver| solver.positives < FEW);
+        let few: Vec<String> = few.map(|solver| format!("\"{}\" ({})", solver.category, solver.positives)).collect();
+        if !few.is_empty() {
+            let few = few.join(", ");
+            progress.warn(&format!(
+                "fewer than {FEW} positive pictures, too few to rely on what is learnt from them: {few}"
+            ));
+        }
+        let bounded = self.solvers.iter().filter(|solver| solver.report.is_bounded());
+        let bounded: Vec<String> = bounded.map(|solver| format!("\"{}\"", solver.category)).collect();
+        if !bounded.is_empty() {
+            let bounded = bounded.join(", ");
+            progress.warn(&format!(
+                "all support vectors are at their bound, so the bias is arbitrary within an interval and so are decisions at 0: {bounded}; a \
+                 larger C may help (--c)"
+            ));
+        }
+    }
 }
 
 /// How C was chosen.
@@ -62,12 +87,26 @@ pub struct Validation {
     pub fit_split: String,
     /// Split scored.
     pub validate_split: String,
-    /// Mean AP (area) of each C.
+    /// Number of such pairs; all measures are means over them.
+    #[serde(default = "one")]
+    pub rounds: usize,
+    /// Number of pictures scored in all rounds together, each counted once; unknown in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<usize>,
+    /// The measures of each C.
     pub grid: Vec<GridPoint>,
     /// AP (area) of each category at its chosen C; none without positives.
     pub average_precision: Vec<Option<f64>>,
     /// Mean of the above.
     pub mean_average_precision: f64,
+    /// Balanced accuracy at the C of all categories: of deciding for the largest score where every picture has one category, else the mean over
+    /// the categories of deciding at 0. Unknown in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<f64>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// One C of the grid.
@@ -77,6 +116,12 @@ pub struct GridPoint {
     pub c: f64,
     /// Mean AP (area) over the categories.
     pub mean_average_precision: f64,
+    /// Balanced accuracy, as in [`Validation`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<f64>,
+    /// Share of the machines whose support vectors are all at their bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounded: Option<f64>,
 }
 
 /// How a vocabulary was learnt.

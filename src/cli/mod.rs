@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod figures;
 mod model;
+mod next;
 mod predict;
 mod report;
 mod shapes;

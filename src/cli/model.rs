@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::Outcome;
 use super::report::{Reporter, number, table};
 use crate::any::AnyModel;
-use crate::bow::BagOfWords;
+use crate::bow::{BagOfWords, Validation};
 use crate::bow::score::Classifier;
 use crate::bow::words::coding::Coding;
 use crate::causes::chain;
@@ -123,6 +123,9 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
         ]);
     }
     text.push_str(&table(&rows));
+    if let Some(validation) = &training.validation {
+        text.push_str(&format!("\nthe choice of C\n{}", grid(validation)));
+    }
     for (u, (channel, record)) in model.channels.iter().zip(&training.vocabularies).enumerate() {
         let mixture = record.mixture.as_ref().map_or_else(String::new, |mixture| {
             format!(
@@ -157,6 +160,21 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
     reporter.text(&text)?;
     reporter.document(&serde_json::json!({"configuration": model.settings, "training": training}))?;
     Ok(Outcome::Done)
+}
+
+/// The measures of every C that was tried.
+fn grid(validation: &Validation) -> String {
+    let share = |share: Option<f64>| share.map_or_else(|| "–".to_string(), |share| format!("{:.1}", 100.0 * share));
+    let mut rows = vec![["C", "mean AP (%)", "balanced accuracy (%)", "bounded (%)"].map(String::from).to_vec()];
+    for point in &validation.grid {
+        rows.push(vec![
+            number(point.c),
+            share(Some(point.mean_average_precision)),
+            share(point.balanced_accuracy),
+            share(point.bounded),
+        ]);
+    }
+    table(&rows)
 }
 
 fn export(model: &BagOfWords, out: &Path, reporter: &Reporter) -> Result<Outcome, Error> {

@@ -7,8 +7,9 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::Global;
 use super::configuring::Configuring;
+use super::next::after_train;
 use super::report::{Reporter, number, table};
-use crate::bow::BagOfWords;
+use crate::bow::{BagOfWords, Validation};
 use crate::bow::config::{Cost, Settings};
 use crate::bow::model_file;
 use crate::bow::train::cache::Cache;
@@ -30,9 +31,9 @@ use crate::settings::to_toml;
   bowsight train --print-config > settings.toml
   bowsight train --config settings.toml --data list.csv --split train --model mine.bowsight
 
-With C to be validated, every C of a grid is fitted on --fit-split and scored on --validate-split by mean average
-precision; then everything after the vocabulary is fitted anew on --split. A data set without such splits is halved at
-random, stratified by category.")]
+Unless C is given, every C of a grid is fitted on --fit-split and scored on --validate-split, and one is chosen that ranks
+and decides as well as the best; then everything after the vocabulary is fitted anew on --split. A data set without such
+splits is halved at random, stratified by category: once if it has 400 pictures, five times both ways if it has fewer.")]
 pub(crate) struct Arguments {
     /// A PASCAL VOC folder, a folder of category folders, or a CSV list
     #[arg(long, value_name = "DIR", required_unless_present = "print_config")]
@@ -96,13 +97,14 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         }
         return Ok(Outcome::Done);
     }
-    let (Some(data), Some(path)) = (&arguments.data, &arguments.model) else {
+    let (Some(source), Some(path)) = (&arguments.data, &arguments.model) else {
         return Err(Error::usage("\"--data\" and \"--model\" are needed"));
     };
     let data = TrainingData {
         max_unreadable: arguments.unreadable.part(),
-        ..training_data(arguments, data, &settings, reporter)?
+        ..training_data(arguments, source, &settings, reporter)?
     };
+    let splits = Dataset::split_names(source, arguments.layout)?;
     let incomplete = data.split.is_incomplete();
     // Opened before hours of work, so that an unwritable place is found now.
     let output = AtomicFile::create(path)?;
@@ -112,6 +114,11 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     write(output, &model, path)?;
     write_log(path, reporter, began.elapsed().as_secs_f64())?;
     report(&model, path, reporter)?;
+    let command: Vec<String> = std::env::args_os().map(|argument| to_text(argument.as_ref())).collect();
+    let next = after_train(&command, source, &data.split, &splits, path);
+    if !next.is_empty() {
+        reporter.text(&format!("next:\n  {}\n", next.join("\n  ")))?;
+    }
     if !left_out.is_empty() {
         let (count, plural) = (left_out.len(), if left_out.len() == 1 { " was" } else { "s were" });
         reporter.note(&format!("{count} picture{plural} left out"));
@@ -161,12 +168,17 @@ fn training_data(
             }
             Ok(aligned.dataset)
         };
-        (aligned(fit)?, aligned(validate)?)
+        vec![(aligned(fit)?, aligned(validate)?)]
     } else {
-        reporter.note(&format!("C is chosen on two random halves of \"{}\"", split.split));
-        split.halves(settings.seed)
+        let rounds = split.validation_rounds(settings.seed);
+        let pairs = match rounds.len() {
+            1 => "two random halves".to_string(),
+            several => format!("{} random pairs of halves", several / 2),
+        };
+        reporter.note(&format!("C is chosen on {pairs} of \"{}\"", split.split));
+        rounds
     };
-    Ok(TrainingData::new(split, Some(validation)))
+    Ok(TrainingData::new(split, validation))
 }
 
 fn write(mut output: AtomicFile, model: &BagOfWords, path: &std::path::Path) -> Result<(), Error> {
@@ -190,6 +202,21 @@ fn write_log(path: &std::path::Path, reporter: &Reporter, seconds: f64) -> Resul
     Ok(json::write(&log_path, &log)?)
 }
 
+/// What the pictures that chose C say.
+fn validated(validation: &Validation) -> String {
+    let accuracy = validation.balanced_accuracy;
+    let accuracy = accuracy.map_or_else(String::new, |share| format!(", balanced accuracy {:.1} %", 100.0 * share));
+    let pictures = validation.pictures.map_or_else(String::new, |count| format!(" on {count} pictures"));
+    let on = match validation.rounds {
+        1 => format!("of \"{}\"", validation.validate_split),
+        rounds => format!("in {} random pairs of halves", rounds / 2),
+    };
+    format!(
+        "mean AP (area) {:.1} %{accuracy}{pictures} {on}, which also chose C: these figures are optimistic",
+        100.0 * validation.mean_average_precision
+    )
+}
+
 fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Result<(), Error> {
     let training = &model.training;
     let precision = |category: usize| {
@@ -210,11 +237,7 @@ fn report(model: &BagOfWords, path: &std::path::Path, reporter: &Reporter) -> Re
     }
     let mut text = table(&rows);
     if let Some(validation) = &training.validation {
-        text.push_str(&format!(
-            "mean AP (area) on \"{}\": {:.2} %\n",
-            validation.validate_split,
-            100.0 * validation.mean_average_precision
-        ));
+        text.push_str(&format!("{}\n", validated(validation)));
     }
     text.push_str(&format!(
         "{} pictures{} → {}\n",

@@ -99,6 +99,11 @@ impl FoldsError {
     }
 }
 
+/// From this number of pictures on, one pair of halves is enough to choose a setting by.
+pub const MANY: usize = 400;
+/// Number of random pairs of halves with fewer pictures.
+pub const REPEATS: usize = 5;
+
 impl Dataset {
     /// The fold, 0 … `folds` − 1, of every picture; a function of the seed. Pictures of one group share a fold.
     ///
@@ -145,6 +150,22 @@ impl Dataset {
         let sides = self.assign(2, &mut stream(seed, "halves"));
         let half = |side: usize, name: &str| self.part(&format!("{name} half"), |i| sides[i] == side);
         (half(0, "first"), half(1, "second"))
+    }
+
+    /// Pairs of halves to choose a setting by, fitted on the first and scored on the second; a function of the seed.
+    ///
+    /// With fewer than [`MANY`] pictures one pair would say too little: then they are [`REPEATS`] random pairs, each taken both ways.
+    pub fn validation_rounds(&self, seed: u64) -> Vec<(Self, Self)> {
+        if self.pictures.len() >= MANY {
+            return vec![self.halves(seed)];
+        }
+        let mut random = stream(seed, "halves");
+        let both_ways = |_| {
+            let sides = self.assign(2, &mut random);
+            let half = |side: usize, name: &str| self.part(&format!("{name} half"), |i| sides[i] == side);
+            [(half(0, "one"), half(1, "other")), (half(1, "one"), half(0, "other"))]
+        };
+        (0..REPEATS).flat_map(both_ways).collect()
     }
 
     /// The pictures whose place `keep` takes, in their order; the split's name gets `name` in brackets.

@@ -11,6 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ranking::Ranking;
+
 /// Both definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AveragePrecision {
@@ -29,37 +31,7 @@ pub struct AveragePrecision {
 /// assert!((ap.voc2010 - (0.5 * 1.0 + 0.5 * 2.0 / 3.0)).abs() < 1e-12);
 /// ```
 pub fn average_precision(scores: &[f64], labels: &[i8]) -> Option<AveragePrecision> {
-    let mut order: Vec<usize> = (0..scores.len().min(labels.len())).filter(|&i| labels[i] != 0).collect();
-    // Adding 0 makes −0 the equal of 0.
-    let descending = |a: usize, b: usize| (scores[b] + 0.0).total_cmp(&(scores[a] + 0.0));
-    order.sort_by(|&a, &b| descending(a, b));
-    let positives = order.iter().filter(|&&i| labels[i] > 0).count();
-    if positives == 0 {
-        return None;
-    }
-    // (recall, precision) after each block of equal scores, precision made monotone from the end.
-    let (mut hits, mut rank) = (0, 0);
-    let mut curve: Vec<(f64, f64)> = Vec::with_capacity(order.len());
-    for block in order.chunk_by(|&a, &b| descending(a, b).is_eq()) {
-        hits += block.iter().filter(|&&i| labels[i] > 0).count();
-        rank += block.len();
-        curve.push((hits as f64 / positives as f64, hits as f64 / rank as f64));
-    }
-    for i in (0..curve.len() - 1).rev() {
-        curve[i].1 = curve[i].1.max(curve[i + 1].1);
-    }
-    // The margin keeps 3/10 from missing the threshold 0.3 by rounding.
-    let at_recall = |threshold: f64| {
-        curve.iter().find(|(recall, _)| *recall >= threshold - 1e-12).map_or(0.0, |(_, precision)| *precision)
-    };
-    let voc2007 = (0..=10).map(|t| at_recall(f64::from(t) / 10.0)).sum::<f64>() / 11.0;
-    let mut before = 0.0;
-    let mut voc2010 = 0.0;
-    for (recall, precision) in curve {
-        voc2010 += (recall - before) * precision;
-        before = recall;
-    }
-    Some(AveragePrecision { voc2007, voc2010 })
+    Ranking::new(scores, labels).average_precision(|_| 1)
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@ pub mod across_folds;
 mod average_precision;
 pub mod localisation;
 mod one_label;
+mod ranking;
+pub mod resamples;
 mod roc_auc;
 mod scores;
 
 pub use across_folds::{AcrossFolds, across_folds};
 pub use average_precision::{AveragePrecision, average_precision};
-pub use one_label::{OneLabel, is_one_label, only_category};
+pub use one_label::{OneLabel, is_one_label, only_category, only_label};
+pub use ranking::Ranking;
 pub use roc_auc::roc_auc;
 pub use scores::{PictureScores, scores};
 

@@ -48,8 +48,13 @@ impl OneLabel {
 
 /// The category of a picture that surely has one and no other.
 pub fn only_category(entry: &Entry) -> Option<usize> {
-    let category = entry.labels.iter().position(|label| *label == 1)?;
-    entry.labels.iter().enumerate().all(|(other, label)| other == category || *label == -1).then_some(category)
+    only_label(&entry.labels)
+}
+
+/// The category that is surely the only one of these labels.
+pub fn only_label(labels: &[i8]) -> Option<usize> {
+    let category = labels.iter().position(|label| *label == 1)?;
+    labels.iter().enumerate().all(|(other, label)| other == category || *label == -1).then_some(category)
 }
 
 /// Whether there are at least two categories and every picture surely has one and no other.

@@ -1,5 +1,7 @@
 //! Area under the receiver operating characteristic.
 
+use super::ranking::Ranking;
+
 /// The share of pairs of a positive and a negative picture whose positive has the larger score, equal ones counted half; none without both.
 /// `labels` are +1, −1, or 0 = difficult, left out. (Hanley & McNeil 1982.)
 ///
@@ -8,28 +10,7 @@
 /// assert_eq!(auc, (1.0 + 1.0 + 0.0 + 0.5) / 4.0);
 /// ```
 pub fn roc_auc(scores: &[f64], labels: &[i8]) -> Option<f64> {
-    // Adding 0 makes −0 the equal of 0.
-    let mut ranked: Vec<(f64, bool)> = scores
-        .iter()
-        .zip(labels)
-        .filter(|(_, label)| **label != 0)
-        .map(|(score, label)| (score + 0.0, *label > 0))
-        .collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let positives = ranked.iter().filter(|(_, positive)| *positive).count();
-    let negatives = ranked.len() - positives;
-    if positives == 0 || negatives == 0 {
-        return None;
-    }
-    // In halves of a pair, so that the count is exact.
-    let (mut won, mut below) = (0u64, 0u64);
-    for equal in ranked.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let here = equal.iter().filter(|(_, positive)| *positive).count() as u64;
-        let against = equal.len() as u64 - here;
-        won += here * (2 * below + against);
-        below += against;
-    }
-    Some(won as f64 / 2.0 / (positives as f64 * negatives as f64))
+    Ranking::new(scores, labels).roc_auc(|_| 1)
 }
 
 #[cfg(test)]

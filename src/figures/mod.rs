@@ -215,7 +215,7 @@ impl Context<'_> {
         if let Some(words) = self.request.words {
             draft.set("channel.vocabulary.words", whole("--words", words as u64)?);
         }
-        if photographs.is_none_or(|photographs| photographs.training.validation.is_none()) {
+        if photographs.is_none_or(|photographs| photographs.training.validation.is_empty()) {
             draft.set("svm.c", FIXED_COST);
         }
         Ok(draft.resolve()?)

@@ -193,7 +193,7 @@ fn random_halves_need_two_groups() {
     }
     let model = folder.path().join("never.bowsight");
     let errors = fail(2, &[&["train", "--data", text(&list), "--model", text(&model)][..], &SMALL].concat());
-    assert!(errors.contains("(first half)") && errors.contains("hint: --c 10"), "{errors}");
+    assert!(errors.contains("(one half)") && errors.contains("hint: --c 10"), "{errors}");
     assert!(!errors.contains("is left out") && !model.exists(), "{errors}");
 }
 

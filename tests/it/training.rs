@@ -531,7 +531,7 @@ fn bad_training_pictures_cost_only_themselves() {
     arguments.extend(SMALL);
     let errors = fail(3, &arguments);
     assert!(
-        errors.contains("plain/broken") && errors.contains("noisy/tiny") && errors.contains("random halves"),
+        errors.contains("plain/broken") && errors.contains("noisy/tiny") && errors.contains("random pairs of halves"),
         "{errors}"
     );
     let model = model_file::load(&path).unwrap();

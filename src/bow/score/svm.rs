@@ -51,6 +51,13 @@ pub struct Report {
     pub converged: bool,
 }
 
+impl Report {
+    /// Whether all support vectors are at their bound, so that b may lie anywhere in an interval.
+    pub fn is_bounded(&self) -> bool {
+        self.support_vectors > 0 && self.bounded == self.support_vectors
+    }
+}
+
 /// One two-class problem on a Gram matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Problem<'a> {

@@ -1,7 +1,7 @@
 //! Cross-validation: every picture is scored by a classifier that learnt nothing from it, nor from its group.
 //!
 //! Each fold is a whole training on the other folds' pictures (their vocabulary, widths, scales, weights and C are of these pictures alone), and
-//! then a scoring of its own pictures. Where C is validated, that is done on two halves of the fold's training pictures.
+//! then a scoring of its own pictures. Where C is validated, that is done on halves of the fold's training pictures.
 
 use super::{TrainError, TrainingData, train};
 use crate::bow::config::{Cost, Settings};
@@ -40,7 +40,8 @@ pub fn cross_validate(
     let in_fold = |number: usize| move |source| TrainError::Fold { fold: number + 1, folds, source: Box::new(source) };
     let cut = |number: usize| {
         let split = dataset.part(&format!("without fold {}", number + 1), |i| fold[i] != number);
-        let validation = (settings.svm.c == Cost::Validate).then(|| split.halves(settings.seed));
+        let validated = settings.svm.c == Cost::Validate;
+        let validation = if validated { split.validation_rounds(settings.seed) } else { Vec::new() };
         TrainingData { max_unreadable, ..TrainingData::new(split, validation) }
     };
     for number in 0..folds {

@@ -36,9 +36,8 @@ pub(super) struct Pool<'a> {
 impl<'a> Pool<'a> {
     pub(super) fn new(data: &'a TrainingData) -> Self {
         let mut by_path = BTreeMap::new();
-        let datasets =
-            [Some(&data.split), data.validation.as_ref().map(|v| &v.0), data.validation.as_ref().map(|v| &v.1)];
-        for entry in datasets.into_iter().flatten().flat_map(|dataset| &dataset.pictures) {
+        let rounds = data.validation.iter().flat_map(|(fit, validate)| [fit, validate]);
+        for entry in std::iter::once(&data.split).chain(rounds).flat_map(|dataset| &dataset.pictures) {
             by_path.entry(entry.path.as_str()).or_insert(entry);
         }
         Self { dataset: &data.split, entries: by_path.into_values().collect() }
@@ -104,11 +103,13 @@ pub(super) struct Scored {
     /// scores are means over both.
     pub(super) views: Vec<Vec<usize>>,
     pub(super) labels: Vec<Vec<i8>>,
+    /// What each picture is resampled with: a number for its group, or for itself; the same in all rounds.
+    pub(super) units: Vec<usize>,
 }
 
 pub(super) struct Splits {
     pub(super) fit_final: Part,
-    pub(super) validation: Option<(Part, Scored)>,
+    pub(super) validation: Vec<(Part, Scored)>,
 }
 
 impl Splits {
@@ -125,18 +126,25 @@ impl Splits {
             }
             part
         };
-        let scored = |dataset: &Dataset| {
+        let mut numbers: BTreeMap<(bool, String), usize> = BTreeMap::new();
+        let mut scored = |dataset: &Dataset| {
             let (rows, labels): (Vec<usize>, Vec<Vec<i8>>) =
                 usable.pictures_of(dataset).map(|(entry, row)| (row, entry.labels.clone())).unzip();
+            let unit = |entry: &Entry| {
+                let next = numbers.len();
+                let name = entry.group.as_ref().unwrap_or(&entry.path);
+                *numbers.entry((entry.group.is_some(), name.clone())).or_insert(next)
+            };
+            let units = usable.pictures_of(dataset).map(|(entry, _)| entry).map(unit).collect();
             let mut views = vec![rows];
             if twins == Twins::Test {
                 views.push(views[0].iter().map(|row| row + 1).collect());
             }
-            Scored { name: dataset.split.clone(), views, labels }
+            Scored { name: dataset.split.clone(), views, labels, units }
         };
         Self {
             fit_final: part(&data.split),
-            validation: data.validation.as_ref().map(|(fit, validate)| (part(fit), scored(validate))),
+            validation: data.validation.iter().map(|(fit, validate)| (part(fit), scored(validate))).collect(),
         }
     }
 }

@@ -31,11 +31,11 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     progress.end();
 
     let categories = &data.split.categories;
-    let (costs, validation) = match (settings.svm.c, &splits.validation) {
+    let (costs, validation) = match (settings.svm.c, &splits.validation[..]) {
         (Cost::Fixed(c), _) => (vec![c; categories.len()], None),
-        (Cost::Validate, None) => return Err(data.nothing_to_validate()),
-        (Cost::Validate, Some((fit, validate))) => {
-            let (costs, validation) = choose_cost(settings, &sums, fit, validate, progress)?;
+        (Cost::Validate, []) => return Err(data.nothing_to_validate()),
+        (Cost::Validate, rounds) => {
+            let (costs, validation) = choose_cost(settings, &sums, rounds, progress)?;
             (costs, Some(validation))
         }
     };

@@ -10,17 +10,16 @@ use ndarray::{Array2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
 use super::classifiers::Costs;
-use super::cost::{choose, cost_grid};
 use super::error::TrainError;
 use super::histograms::{Part, Pool, Scored, store_pool};
 use super::store::Store;
 use super::task::{Learnt, Task};
+use super::trials::{Trials, Tried, learnable};
 use crate::bow::config::{ChannelWeights, Cost, Settings};
 use crate::bow::record::Validation;
 use crate::bow::score::coordinate_descent::{Options, Problem, Rows, Solution, solve};
 use crate::bow::score::feature_map::{FeatureMap, Weights};
 use crate::bow::score::{Classifier, LinearChannel, LinearMachine};
-use crate::evaluate::average_precision;
 use crate::progress::Progress;
 
 /// Maximum number of passes over the pictures.
@@ -33,11 +32,11 @@ pub(super) fn learn(task: &Task<'_>) -> Result<Learnt, TrainError> {
     let (usable, store, left_out) = store_pool(task, &Pool::new(data))?;
     let splits = task.splits(&usable, &left_out)?;
     let categories = &data.split.categories;
-    let (costs, validation) = match (settings.svm.c, &splits.validation) {
+    let (costs, validation) = match (settings.svm.c, &splits.validation[..]) {
         (Cost::Fixed(c), _) => (vec![c; categories.len()], None),
-        (Cost::Validate, None) => return Err(data.nothing_to_validate()),
-        (Cost::Validate, Some((fit, validate))) => {
-            let (costs, validation) = choose_cost(settings, &store, fit, validate, progress)?;
+        (Cost::Validate, []) => return Err(data.nothing_to_validate()),
+        (Cost::Validate, rounds) => {
+            let (costs, validation) = choose_cost(settings, &store, rounds, progress)?;
             (costs, Some(validation))
         }
     };
@@ -204,35 +203,37 @@ impl Machines<'_> {
     }
 }
 
-/// Mean AP (area) on the validation part for every C of the grid, and the C of every category.
+/// Mean measures on the validation parts for every C of the grid, and the C of every category.
 fn choose_cost(
     settings: &Settings,
     store: &Store,
-    fit_part: &Part,
-    validate: &Scored,
+    rounds: &[(Part, Scored)],
     progress: &dyn Progress,
 ) -> Result<(Vec<f64>, Validation), TrainError> {
-    let channels = scaled(settings, store, fit_part)?;
-    let rows = Mapped { store, channels: &channels, rows: &fit_part.rows };
-    let has = |category: usize, sign: i8| fit_part.labels.iter().any(|labels| labels[category] == sign);
-    let learnable: Vec<usize> =
-        (0..fit_part.categories()).filter(|&category| has(category, 1) && has(category, -1)).collect();
-    let grid = cost_grid();
-    let mut curves = vec![vec![None; grid.len()]; fit_part.categories()];
-    let mut solutions = Vec::new();
-    let machines = Machines { settings, rows: &rows, labels: &fit_part.labels, progress };
-    progress.begin("choosing C", grid.len() * learnable.len());
-    for (point, &c) in grid.iter().enumerate() {
-        (_, solutions) = machines.fit(&learnable, |_| c, solutions);
-        let scores = scores(store, &channels, &solutions, validate);
-        for (number, &category) in learnable.iter().enumerate() {
-            let truth: Vec<i8> = validate.labels.iter().map(|labels| labels[category]).collect();
-            let scores: Vec<f64> = scores.iter().map(|scores| scores[number]).collect();
-            curves[category][point] = average_precision(&scores, &truth).map(|ap| ap.voc2010);
+    let mut trials = Trials::new(settings, rounds);
+    let steps: usize = rounds.iter().map(|(fit, _)| learnable(fit).len() * trials.grid.len()).sum();
+    progress.begin("choosing C", steps);
+    for (fit, validate) in rounds {
+        let channels = scaled(settings, store, fit)?;
+        let rows = Mapped { store, channels: &channels, rows: &fit.rows };
+        let learnable = learnable(fit);
+        let machines = Machines { settings, rows: &rows, labels: &fit.labels, progress };
+        let mut solutions = Vec::new();
+        let mut points = Vec::new();
+        for &c in &trials.grid {
+            (_, solutions) = machines.fit(&learnable, |_| c, solutions);
+            let scores = scores(store, &channels, &solutions, validate);
+            let tried = learnable.iter().zip(&solutions).enumerate().map(|(number, (&category, solution))| Tried {
+                category,
+                scores: scores.iter().map(|scores| scores[number]).collect(),
+                bounded: solution.report.is_bounded(),
+            });
+            points.push(trials.measure(validate, &tried.collect::<Vec<_>>()));
         }
+        trials.add(points);
     }
     progress.end();
-    choose(settings, &grid, &curves, fit_part, validate)
+    trials.choose(settings, progress)
 }
 
 /// Scores of pictures × categories; means over a picture and its twin if there are twins.

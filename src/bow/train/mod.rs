@@ -14,6 +14,7 @@ mod sample;
 pub mod settings;
 mod store;
 mod task;
+mod trials;
 mod weights;
 
 use std::collections::HashMap;
@@ -97,6 +98,7 @@ pub fn train_with(
         vocabularies: records,
         solvers: learnt.solvers,
     };
+    training.warn_of_little_evidence(progress);
     let fitted = |(encoder, examples)| {
         let examples = keep_examples(settings, &data.split, &training.pictures, &encoder, examples);
         FittedChannel { encoder, examples: Some(examples) }

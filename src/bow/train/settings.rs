@@ -58,7 +58,7 @@ crate::closed_set! {
 /// C: chosen by validation, or given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cost {
-    /// The smallest of the grid 10^−2 … 10^3 (half decades) within 1e-4 of the best mean AP on the validation split.
+    /// Of the grid 10^−2 … 10^3 (half decades), by the ranking and the decisions of validation pictures.
     Validate,
     /// This one.
     Fixed(f64),

@@ -16,8 +16,8 @@ use crate::progress::Progress;
 pub struct TrainingData {
     /// The split of the final fit, and of the vocabulary.
     pub split: Dataset,
-    /// The splits to choose C by: fitted on the first, scored on the second; of the same categories.
-    pub validation: Option<(Dataset, Dataset)>,
+    /// The rounds to choose C by: each is fitted on its first part and scored on its second; all of the same categories.
+    pub validation: Vec<(Dataset, Dataset)>,
     /// The largest part of the pictures, in [0, 1], that may be unreadable. A single one always may.
     pub max_unreadable: f64,
 }
@@ -26,9 +26,9 @@ pub struct TrainingData {
 pub const MAX_UNREADABLE: f64 = 0.05;
 
 impl TrainingData {
-    /// Pictures to train on, of which the usual part may be unreadable.
-    pub fn new(split: Dataset, validation: Option<(Dataset, Dataset)>) -> Self {
-        Self { split, validation, max_unreadable: MAX_UNREADABLE }
+    /// Pictures to train on, of which the usual part may be unreadable; `validation` may be one pair, several, or none.
+    pub fn new(split: Dataset, validation: impl IntoIterator<Item = (Dataset, Dataset)>) -> Self {
+        Self { split, validation: validation.into_iter().collect(), max_unreadable: MAX_UNREADABLE }
     }
 
     /// Makes sure that not too many of the `pictures` are unreadable, as if the paths were wrong.
@@ -51,7 +51,7 @@ impl TrainingData {
             let has = |dataset: &Dataset, category: usize, sign: i8| {
                 dataset.pictures.iter().any(|entry| entry.labels.get(category) == Some(&sign))
             };
-            let judged = self.validation.as_ref().is_some_and(|(fit, validate)| {
+            let judged = self.validation.iter().any(|(fit, validate)| {
                 (0..fit.categories.len()).any(|c| has(fit, c, 1) && has(fit, c, -1) && has(validate, c, 1))
             });
             if !judged {
@@ -63,7 +63,7 @@ impl TrainingData {
 
     pub(super) fn nothing_to_validate(&self) -> TrainError {
         let (fit, validate) =
-            self.validation.as_ref().map_or((&self.split, &self.split), |(fit, validate)| (fit, validate));
+            self.validation.first().map_or((&self.split, &self.split), |(fit, validate)| (fit, validate));
         TrainError::NothingToValidate { fit: fit.split.clone(), validate: validate.split.clone() }
     }
 }
