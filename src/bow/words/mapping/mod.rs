@@ -1,8 +1,8 @@
 //! How a local feature weighs its nearest words.
 //!
 //! Forward [`Mapping::weigh`] gives the nearest words weights m_d(l); the weights are kept, and the way back
-//! ([`super::pooling`]) shares a dimension's relevance among the features in proportion to them. A new mapping is one file and one
-//! arm in [`mapping`].
+//! ([`super::pooling`]) shares a dimension's relevance among the features in proportion to them. A new mapping is one file and the
+//! lines that the compiler asks for after its name is in [`MappingKind`].
 
 pub mod fisher;
 mod hard;
