@@ -7,6 +7,7 @@ use crate::bow::{BagOfWords, Explaining};
 pub use crate::bow::{BiasMode, Decomposition, Roots};
 use crate::format::container::{self, ContainerError, Reader};
 use crate::model::Model;
+use crate::picture;
 use crate::settings::ConfigError;
 
 /// A model of any family.
@@ -42,6 +43,9 @@ pub enum OpenFailure {
     /// The file could not be read.
     #[error("the file can't be read")]
     Io(#[from] std::io::Error),
+    /// The file is a picture.
+    #[error("it is a picture ({0}), no model")]
+    Picture(&'static str),
     /// The file is no container of tensors, or has no format name.
     #[error(transparent)]
     Container(#[from] ContainerError),
@@ -95,6 +99,9 @@ impl AnyModel {
 
 fn read(path: &Path) -> Result<AnyModel, OpenFailure> {
     let map = container::map(path)?;
+    if let Some(format) = picture::format_name(&map) {
+        return Err(OpenFailure::Picture(format));
+    }
     // The only family so far reads its own format name, and says so if it is another.
     Reader::new(&map)?.metadata("format")?;
     Ok(AnyModel::BagOfWords(Box::new(files::model::from_bytes(&map)?)))

@@ -4,8 +4,8 @@ use ndarray::Array2;
 
 use crate::format::container::Container;
 use crate::ledger::Ledger;
-use crate::picture::Rectangle;
 use crate::picture::tiles::Tiles;
+use crate::picture::{Rectangle, enlarge};
 use crate::timings::Timings;
 
 /// The score in question.
@@ -38,12 +38,14 @@ pub struct Query {
     pub tiles: Option<Tiles>,
     /// Whether to keep the layers for a trace.
     pub trace: bool,
+    /// Whether to tell which part of the map is the spread bias.
+    pub bias_apart: bool,
 }
 
 impl Query {
     /// Asks for one category's score on the whole picture, without a trace.
     pub fn new(category: usize) -> Self {
-        Self { target: Target::new(category), tiles: None, trace: false }
+        Self { target: Target::new(category), tiles: None, trace: false, bias_apart: false }
     }
 
     /// Asks the same about another category.
@@ -59,6 +61,8 @@ pub struct Explanation {
     pub score: f64,
     /// R1, H×W: each pixel's share of the score; with tiles the mean of the windows' maps, which is no share of the picture's score.
     pub relevance: Array2<f64>,
+    /// The part of it that is the spread bias, H×W, if the query asked for it and there is any.
+    pub spread_bias: Option<Array2<f64>>,
     /// Where every part of the score went; with tiles see [`Ledger::for_windows`].
     pub ledger: Ledger,
     /// Shares of the model's own parts, such as channels; empty if it has none, or with tiles.
@@ -69,6 +73,25 @@ pub struct Explanation {
     pub traces: Vec<Container>,
     /// Time of the way back; with tiles also of the windows' way forward from the features.
     pub timings: Timings,
+}
+
+impl Explanation {
+    /// The explanation of a shrunk picture in its own size: maps are [`enlarge`]d, windows lie where they lay.
+    pub fn enlarged(self, width: usize, height: usize) -> Self {
+        let (rows, columns) = self.relevance.dim();
+        let scaled = |at: u32, small: usize, large: usize| (f64::from(at) * large as f64 / small as f64).round() as u32;
+        let window = |window: Window| {
+            let Rectangle { x0, y0, x1, y1 } = window.rectangle;
+            let (x, y) = (|at| scaled(at, columns, width), |at| scaled(at, rows, height));
+            Window { rectangle: Rectangle { x0: x(x0), y0: y(y0), x1: x(x1), y1: y(y1) }, ..window }
+        };
+        Self {
+            relevance: enlarge(self.relevance.view(), width, height),
+            spread_bias: self.spread_bias.map(|bias| enlarge(bias.view(), width, height)),
+            windows: self.windows.into_iter().map(window).collect(),
+            ..self
+        }
+    }
 }
 
 /// One window of a picture that was explained by tiles.
@@ -89,7 +112,7 @@ impl Window {
 }
 
 /// Which categories of a picture are explained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     /// Those that the picture is labelled with.
     True,
@@ -97,13 +120,13 @@ pub enum Selection {
     Top,
     /// All of them.
     All,
-    /// This one.
-    One(usize),
+    /// These.
+    Named(Vec<usize>),
 }
 
 impl Selection {
     /// The categories' indices, from a picture's labels and scores (one per category).
-    pub fn of(self, labels: &[i8], scores: &[f64]) -> Vec<usize> {
+    pub fn of(&self, labels: &[i8], scores: &[f64]) -> Vec<usize> {
         match self {
             Selection::True => (0..labels.len()).filter(|&category| labels[category] == 1).collect(),
             Selection::Top => {
@@ -111,13 +134,13 @@ impl Selection {
                 (0..scores.len()).reduce(best).into_iter().collect()
             }
             Selection::All => (0..scores.len()).collect(),
-            Selection::One(category) => vec![category],
+            Selection::Named(categories) => categories.clone(),
         }
     }
 
     /// The selection, if it is known without scores.
-    pub fn planned(self, labels: &[i8], categories: usize) -> Option<Vec<usize>> {
-        (self != Selection::Top).then(|| self.of(labels, &vec![0.0; categories]))
+    pub fn planned(&self, labels: &[i8], categories: usize) -> Option<Vec<usize>> {
+        (*self != Selection::Top).then(|| self.of(labels, &vec![0.0; categories]))
     }
 }
 
@@ -131,7 +154,7 @@ mod tests {
         assert_eq!(Selection::True.of(&labels, &scores), [0, 3]);
         assert_eq!(Selection::Top.of(&labels, &scores), [1]);
         assert_eq!(Selection::All.of(&labels, &scores), [0, 1, 2, 3]);
-        assert_eq!(Selection::One(2).of(&labels, &scores), [2]);
+        assert_eq!(Selection::Named(vec![2, 0]).of(&labels, &scores), [2, 0]);
         assert_eq!(Selection::Top.planned(&labels, 4), None);
         assert_eq!(Selection::True.planned(&labels, 4), Some(vec![0, 3]));
     }

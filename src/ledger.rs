@@ -24,9 +24,9 @@ impl Account {
     /// What the account is called in a printed explanation.
     pub const fn label(self) -> &'static str {
         match self {
-            Account::BiasSink => "bias, kept apart",
-            Account::TaylorResidual => "Taylor residual",
-            Account::NoReceiver => "without receiver",
+            Account::BiasSink => "the bias, kept apart from the pixels",
+            Account::TaylorResidual => "the Taylor expansion's residual",
+            Account::NoReceiver => "found no local feature to go to",
         }
     }
 }
@@ -38,16 +38,8 @@ crate::closed_set! {
         Lacking = "through_empty_dimensions",
         /// The bias, if it is spread. Its share in dimensions that no feature fills is in both notes.
         SpreadBias = "spread_bias",
-    }
-}
-
-impl Note {
-    /// What the part is called in a printed explanation.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Note::Lacking => "by way of what the picture lacks",
-            Note::SpreadBias => "spread bias",
-        }
+        /// That share.
+        LackingBias = "spread_bias_through_empty_dimensions",
     }
 }
 
@@ -141,6 +133,16 @@ impl Ledger {
         self.noted[note as usize]
     }
 
+    /// The part of the pixels' sum that the picture's places decide: without the spread bias, and without what the picture lacks.
+    pub fn places(&self) -> f64 {
+        self.sum_relevance - self.lacking() - self.noted(Note::SpreadBias)
+    }
+
+    /// The part of the pixels' sum that stands for what the picture lacks, without the spread bias.
+    pub fn lacking(&self) -> f64 {
+        self.noted(Note::Lacking) - self.noted(Note::LackingBias)
+    }
+
     /// Closes the account with the pixels' sum.
     ///
     /// # Errors
@@ -219,11 +221,12 @@ mod tests {
         ledger.book(Kept { account: Account::BiasSink, amount: 0.5 });
         ledger.note(Note::SpreadBias, 0.25);
         let ledger = ledger.close(2.5).unwrap();
+        assert_eq!((ledger.places(), ledger.lacking()), (2.25, 0.0));
         let text = serde_json::to_string(&ledger).unwrap();
         assert_eq!(
             text,
             "{\"score\":3.0,\"sum_relevance\":2.5,\"bias_sink\":0.5,\"taylor_residual\":0.0,\"no_features\":0.0,\"error\":0.0,\
-             \"through_empty_dimensions\":0.0,\"spread_bias\":0.25}"
+             \"through_empty_dimensions\":0.0,\"spread_bias\":0.25,\"spread_bias_through_empty_dimensions\":0.0}"
         );
         assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), ledger);
         let old = "{\"score\":1.0,\"sum_relevance\":1.0,\"error\":0.0}";

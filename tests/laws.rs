@@ -455,7 +455,27 @@ proptest! {
             let all_additive = machine(&model).is_additive();
             let through = spread * (dimensions - seen - without) as f64 / dimensions as f64;
             prop_assert!(!all_additive || (ledger.noted(Note::Lacking) - through).abs() < 1e-12);
+            prop_assert!(!all_additive || (ledger.noted(Note::LackingBias) - through).abs() < 1e-12);
         }
+    }
+
+    /// A map less its spread bias is the map of the method that keeps the bias apart, of the picture and of windows; and places, what the picture
+    /// lacks and the bias are the pixels' sum.
+    #[test]
+    fn the_spread_bias_can_be_told_apart(recipe in any_recipe(), category in 0..CATEGORIES, tiles in any::<bool>()) {
+        let (model, picture) = recipe.make();
+        let tiles = tiles.then_some(Tiles { side: 30, offset: 10 });
+        let asked = Query { tiles, bias_apart: true, ..query(category) };
+        let spread = explain_by(&model, with_bias(BiasMode::Spread), &picture, asked);
+        let sunk = explain_by(&model, with_bias(BiasMode::Sink), &picture, asked);
+        prop_assert!(sunk.spread_bias.is_none());
+        let bias = spread.spread_bias.as_ref().expect("the bias is not 0");
+        prop_assert!(close(&(&spread.relevance - bias), &sunk.relevance, 1e-9));
+        let ledger = &spread.ledger;
+        let parts = ledger.places() + ledger.lacking() + ledger.noted(Note::SpreadBias);
+        prop_assert!((parts - ledger.sum_relevance).abs() < 1e-9);
+        prop_assert!(tiles.is_some() || (bias.sum() - ledger.noted(Note::SpreadBias)).abs() < 1e-9);
+        prop_assert!(tiles.is_some() || (ledger.places() - sunk.ledger.places()).abs() < 1e-9);
     }
 
     /// The explanation of a difference is the difference of the explanations.

@@ -46,7 +46,7 @@ impl SeenPicture<'_> {
 
     fn part(&self, r3: &[Vec<f64>]) -> PartMap {
         let mut ledger = Ledger::open(0.0);
-        let (_, relevance) = self.to_pixels(&self.whole, r3, &mut ledger);
+        let (_, relevance) = self.to_pixels(&self.whole, r3, 0.0, &mut ledger);
         PartMap { relevance, without_receiver: ledger.kept(Account::NoReceiver) }
     }
 }

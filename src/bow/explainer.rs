@@ -71,6 +71,18 @@ impl Model for BagOfWords {
         &self.reading
     }
 
+    fn was_trained_on(&self, digest: &str) -> Option<bool> {
+        let digests = &self.training.digests;
+        // Models of earlier versions have none.
+        (!digests.is_empty()).then(|| digests.iter().any(|known| known == digest))
+    }
+
+    fn usual_side(&self) -> Option<usize> {
+        let median = self.training.longer_sides?.median;
+        let limit = self.reading.max_side;
+        Some(if limit == 0 { median } else { median.min(limit) })
+    }
+
     fn description(&self) -> serde_json::Value {
         serde_json::to_value(&self.settings).expect("settings serialize")
     }
@@ -122,6 +134,14 @@ impl Model for Explainer<'_> {
 
     fn reading(&self) -> &DecodeOptions {
         self.model.reading()
+    }
+
+    fn was_trained_on(&self, digest: &str) -> Option<bool> {
+        self.model.was_trained_on(digest)
+    }
+
+    fn usual_side(&self) -> Option<usize> {
+        self.model.usual_side()
     }
 
     fn description(&self) -> serde_json::Value {

@@ -30,5 +30,5 @@ pub use explainer::Explainer;
 pub use files::{model as model_file, trace as trace_file};
 pub use model::{BagOfWords, FittedChannel};
 pub use presets::Preset;
-pub use record::{GridPoint, MixtureRecord, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
+pub use record::{GridPoint, LongerSides, MixtureRecord, SolverRecord, TrainingRecord, Validation, VocabularyRecord};
 pub use score::{BiasMode, Decomposition, Explaining, Roots};

@@ -1,9 +1,12 @@
 //! The record of a training, as a model's file has it.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::score::svm::Report;
 use super::twins::TrainingPicture;
+use crate::picture::header_size;
 use crate::progress::Progress;
 
 /// Categories with fewer positives than this are named.
@@ -25,6 +28,9 @@ pub struct TrainingRecord {
     /// SHA-256 of each training picture's file; empty in models of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digests: Vec<String>,
+    /// The longer sides of the training pictures' files; none in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longer_sides: Option<LongerSides>,
     /// Ids of pictures that could not be used.
     pub left_out: Vec<String>,
     /// Categories in row order.
@@ -39,6 +45,28 @@ pub struct TrainingRecord {
     pub solvers: Vec<SolverRecord>,
 }
 
+/// How large pictures are, by their longer sides in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LongerSides {
+    /// The least.
+    pub least: usize,
+    /// The median; of an even number the smaller of the two in the middle.
+    pub median: usize,
+    /// The largest.
+    pub most: usize,
+}
+
+impl LongerSides {
+    /// Of these files, by their headers; none if no header tells.
+    pub fn of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Option<Self> {
+        let sides = files.into_iter().filter_map(header_size);
+        let mut sides: Vec<usize> = sides.map(|(width, height)| width.max(height) as usize).collect();
+        sides.sort_unstable();
+        let (&least, &most) = (sides.first()?, sides.last()?);
+        Some(Self { least, median: sides[(sides.len() - 1) / 2], most })
+    }
+}
+
 impl TrainingRecord {
     /// The record of a model that was put together by hand: categories only.
     pub fn new(categories: Vec<String>, seed: u64) -> Self {
@@ -49,6 +77,7 @@ impl TrainingRecord {
             split: String::new(),
             pictures: Vec::new(),
             digests: Vec::new(),
+            longer_sides: None,
             left_out: Vec::new(),
             categories,
             support_pictures: Vec::new(),

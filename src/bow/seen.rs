@@ -43,6 +43,8 @@ pub(super) struct View {
 /// A view's score carried back to its pixels.
 struct PixelShares {
     relevance: Array2<f64>,
+    /// The part of it that is the spread bias, if it was asked for and there is any.
+    spread_bias: Option<Array2<f64>>,
     ledger: Ledger,
     /// Σ R3 of each channel.
     channels: Vec<f64>,
@@ -127,9 +129,17 @@ impl Seen for SeenPicture<'_> {
         if query.tiles.is_some() {
             return self.explain_windows(query);
         }
-        let PixelShares { relevance, ledger, channels, trace, timings } = self.backward(&self.whole, query)?;
-        let (windows, traces) = (Vec::new(), trace.into_iter().collect());
-        Ok(Explanation { score: ledger.score, relevance, ledger, parts: channels, windows, traces, timings })
+        let shares = self.backward(&self.whole, query)?;
+        Ok(Explanation {
+            score: shares.ledger.score,
+            relevance: shares.relevance,
+            spread_bias: shares.spread_bias,
+            ledger: shares.ledger,
+            parts: shares.channels,
+            windows: Vec::new(),
+            traces: shares.trace.into_iter().collect(),
+            timings: shares.timings,
+        })
     }
 
     fn evidence(&self) -> Option<&dyn Evidence> {
@@ -152,6 +162,10 @@ impl SeenPicture<'_> {
         let shares: Vec<PixelShares> = windows.par_iter().map(explain).collect::<Result<_, ModelError>>()?;
         let maps = windows.iter().zip(&shares).map(|(window, shares)| (*window, shares.relevance.view()));
         let relevance = tiles::average(width, height, maps);
+        let biases = shares.iter().map(|shares| shares.spread_bias.as_ref()).collect::<Option<Vec<_>>>();
+        let spread_bias = biases.filter(|biases| !biases.is_empty()).map(|biases| {
+            tiles::average(width, height, windows.iter().zip(biases).map(|(window, bias)| (*window, bias.view())))
+        });
         let timings = shares.iter().map(|shares| &shares.timings).sum();
         let mut traces = Vec::new();
         let mut accounts = Vec::new();
@@ -161,7 +175,8 @@ impl SeenPicture<'_> {
         }
         let score = query.target.of(|category| self.whole.scores[category]);
         let ledger = Ledger::for_windows(score, relevance.sum(), accounts.iter().map(|window| &window.ledger));
-        Ok(Explanation { score, relevance, ledger, parts: Vec::new(), windows: accounts, traces, timings })
+        let parts = Vec::new();
+        Ok(Explanation { score, relevance, spread_bias, ledger, parts, windows: accounts, traces, timings })
     }
 
     /// A view's score → R3.
@@ -189,7 +204,13 @@ impl SeenPicture<'_> {
         ledger.book(kept);
         ledger.note(Note::SpreadBias, spread * reaching(view));
 
-        let (r2, relevance) = self.to_pixels(view, &r3, &mut ledger);
+        let share = spread / r3.iter().map(Vec::len).sum::<usize>() as f64;
+        let (r2, relevance) = self.to_pixels(view, &r3, share, &mut ledger);
+        let spread_bias = (query.bias_apart && spread != 0.0).then(|| {
+            // The way back is linear, so the bias goes it alone.
+            let alone: Vec<Vec<f64>> = r3.iter().map(|r3| vec![share; r3.len()]).collect();
+            self.to_pixels(view, &alone, share, &mut Ledger::default()).1
+        });
         let ledger = ledger.close(relevance.sum())?;
         let trace = query.trace.then(|| {
             let channels = self.model.channels.iter().zip(&self.features).zip(&view.encoded).enumerate();
@@ -217,11 +238,18 @@ impl SeenPicture<'_> {
         let channels = r3.iter().map(|r3| r3.iter().sum()).collect();
         let mut timings = Timings::default();
         timings.add(Stage::BACK, began.elapsed());
-        Ok(PixelShares { relevance, ledger, channels, trace, timings })
+        Ok(PixelShares { relevance, spread_bias, ledger, channels, trace, timings })
     }
 
-    /// R3 of every channel → R2 of every channel → R1 of the view's pixels. What is not passed on is booked.
-    pub(super) fn to_pixels(&self, view: &View, r3: &[Vec<f64>], ledger: &mut Ledger) -> (Vec<Vec<f64>>, Array2<f64>) {
+    /// R3 of every channel → R2 of every channel → R1 of the view's pixels. What is not passed on is booked; `bias` is the part of each
+    /// dimension's R3 that is the spread bias.
+    pub(super) fn to_pixels(
+        &self,
+        view: &View,
+        r3: &[Vec<f64>],
+        bias: f64,
+        ledger: &mut Ledger,
+    ) -> (Vec<Vec<f64>>, Array2<f64>) {
         let channels = || self.model.channels.iter().zip(&self.features).zip(&view.encoded);
 
         // R3 → R2
@@ -230,6 +258,7 @@ impl SeenPicture<'_> {
             let (shared, kept) = channel.encoder.back(features, encoded, r3);
             ledger.book(kept);
             ledger.note(Note::Lacking, shared.through_empty);
+            ledger.note(Note::LackingBias, bias * shared.empty as f64);
             r2.push(shared.relevance);
         }
 

@@ -83,6 +83,10 @@ impl Seen for MirrorPair<'_> {
         }
         let (own, twin) = (self.own.explain(query)?, self.twin.explain(query)?);
         let relevance = (&own.relevance + &twin.relevance.slice(s![.., ..;-1])) / 2.0;
+        let spread_bias = match (&own.spread_bias, &twin.spread_bias) {
+            (Some(a), Some(b)) => Some((a + &b.slice(s![.., ..;-1])) / 2.0),
+            _ => None,
+        };
         let width = relevance.ncols() as u32;
         let windows: Vec<Window> =
             own.windows.into_iter().chain(twin.windows.into_iter().map(|window| window.mirrored(width))).collect();
@@ -94,7 +98,8 @@ impl Seen for MirrorPair<'_> {
         };
         let parts = own.parts.iter().zip(&twin.parts).map(|(a, b)| mean(*a, *b)).collect();
         let timings = [&own.timings, &twin.timings].into_iter().sum();
-        Ok(Explanation { score: ledger.score, relevance, ledger, parts, windows, traces: Vec::new(), timings })
+        let (score, traces) = (ledger.score, Vec::new());
+        Ok(Explanation { score, relevance, spread_bias, ledger, parts, windows, traces, timings })
     }
 }
 

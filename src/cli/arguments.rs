@@ -9,7 +9,7 @@ use crate::any::{AnyModel, BiasMode, Decomposition, Method, Roots};
 use crate::dataset::{Aligned, Dataset, Layout};
 use crate::error::Error;
 use crate::explanation::{Query, Selection, Target};
-use crate::export::drawing::Drawing;
+use crate::export::drawing::{Drawing, MapSize};
 use crate::format::npy::Dtype;
 use crate::heatmap::{Looks, Palette, Panel, Scale};
 use crate::model::Model;
@@ -112,33 +112,37 @@ pub(crate) struct Explaining {
     /// Explain the difference to this category's score
     #[arg(long, value_name = "NAME")]
     pub against: Option<String>,
-    /// Where the bias goes: spread over the dimensions, or sink, kept in the account only
+    /// Where the bias goes: spread over the dimensions, or sink, kept in the account only. Unless given, numbers have it spread, as in the
+    /// paper, and drawings leave it out, since it says nothing about places
     #[arg(long, value_name = "MODE")]
     pub bias: Option<BiasMode>,
     /// Explain windows of SIDE pixels, one every OFFSET pixels, and average their maps, for example 102/34; "none": the whole picture
     #[arg(long, value_name = "SIDE/OFFSET|none")]
     pub tiles: Option<String>,
-    #[arg(
-        help = format!("How scores are split over the dimensions (auto: sums exactly, products by Shapley values): {}", Decomposition::names()),
-        long, value_name = "KIND")]
+    /// How scores are split over the dimensions (auto: sums exactly, products by Shapley values)
+    #[arg(long, value_name = "KIND")]
     pub decomposition: Option<Decomposition>,
-    #[arg(
-        help = format!("The root of a Taylor expansion: {}", Roots::names()),
-        long, value_name = "CHOICE")]
+    /// The root of a Taylor expansion
+    #[arg(long, value_name = "CHOICE")]
     pub roots: Option<Roots>,
     /// Maximum number of training pictures to search toward for a root
     #[arg(long, value_name = "N")]
     pub candidates: Option<usize>,
-    /// What to draw of each map: heatmap, overlay, edges, binarised, triplet
+    /// What to draw of each map
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub heatmap: Option<Vec<Panel>>,
     /// Write the maps only, and draw nothing
     #[arg(long, conflicts_with = "heatmap")]
     pub no_heatmap: bool,
-    #[arg(
-        help = format!("The colours: {}", Palette::names()),
-        long, value_name = "PALETTE")]
+    /// The colours
+    #[arg(long, value_name = "PALETTE")]
     pub palette: Option<Palette>,
+    /// The size of maps and drawings, where the model shrinks pictures before it sees them: that of the picture, or that in which the model sees it
+    #[arg(long, value_name = "WHOSE", default_value = "picture")]
+    pub map_size: MapSize,
+    /// Draw without colour bar and caption
+    #[arg(long)]
+    pub plain: bool,
     /// What the ends of the colour scale stand for: the picture's largest magnitude, that of the whole set, or a number
     #[arg(long, value_name = "picture|set|VALUE")]
     pub scale: Option<Scale>,
@@ -169,7 +173,7 @@ impl Explaining {
             });
         }
         let against = self.against.as_deref().map(|name| category(model, "--against", name)).transpose()?;
-        Ok(Query { target: Target { category: 0, against }, tiles, trace: false })
+        Ok(Query { target: Target { category: 0, against }, tiles, trace: false, bias_apart: false })
     }
 
     /// How maps become files; `panels` are drawn unless the flags say otherwise.
@@ -180,10 +184,16 @@ impl Explaining {
             (Some(panels), _) => panels.clone(),
             (None, _) => panels.to_vec(),
         };
+        let scale = self.scale.unwrap_or(scale);
+        // At the scale of the set maps are drawn from their files, which have the bias where the method puts it.
+        let can_tell = self.bias.is_none() && !panels.is_empty() && scale != Scale::Set;
         Drawing {
+            bias_apart: can_tell && model.presentation().bias_apart,
+            plain: self.plain,
+            size: self.map_size,
             panels,
             palette: self.palette.unwrap_or(palette),
-            scale: self.scale.unwrap_or(scale),
+            scale,
             dtype: self.dtype,
             windows: query.tiles.is_some(),
         }
@@ -195,13 +205,25 @@ pub(crate) fn category(model: &dyn Model, flag: &'static str, name: &str) -> Res
     model.category(name).map_err(|source| Error::UnknownCategory { flag, source })
 }
 
-/// The categories that `--category` means; a category that is really called "top", "all" or "true" is meant by its name.
-pub(crate) fn selection(model: &dyn Model, name: &str) -> Result<Selection, Error> {
-    let named = category(model, "--category", name).map(Selection::One);
-    match name {
-        "top" => Ok(named.unwrap_or(Selection::Top)),
-        "all" => Ok(named.unwrap_or(Selection::All)),
-        "true" => Ok(named.unwrap_or(Selection::True)),
-        _ => named,
+/// The categories that `--category` means. A category that is really called "top", "all", "true" or has a comma in its name is meant by its
+/// name.
+pub(crate) fn selection(model: &dyn Model, text: &str) -> Result<Selection, Error> {
+    if let Ok(category) = model.category(text) {
+        return Ok(Selection::Named(vec![category]));
+    }
+    match text {
+        "top" => Ok(Selection::Top),
+        "all" => Ok(Selection::All),
+        "true" => Ok(Selection::True),
+        names => {
+            let mut categories = Vec::new();
+            for name in names.split(',') {
+                let category = category(model, "--category", name.trim())?;
+                if !categories.contains(&category) {
+                    categories.push(category);
+                }
+            }
+            Ok(Selection::Named(categories))
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::bow::Preset;
-use crate::bow::config::{ChannelWeights, ClassWeight, Settings, Solver};
+use crate::bow::config::{ChannelWeights, ClassWeight, Settings, Solver, Twins};
 use crate::bow::features::dense_sift::{Orientation, Window};
 use crate::bow::features::planes::Planes;
 use crate::bow::features::quantiles::Region;
@@ -21,7 +21,7 @@ pub(crate) struct Configuring {
     /// A configuration file; `bowsight train --print-config` writes one with every key
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
-    /// Start from the settings of a published system: paper-voc or paper-shapes (Bach et al. 2015, Figs 7–10 and Fig 6)
+    /// Start from the settings of a published system (Bach et al. 2015, Figs 7–10 or Fig 6)
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<Preset>,
     /// Set any key, for example --set channel.descriptor.step=6; without a channel's number it is set in all channels
@@ -30,77 +30,66 @@ pub(crate) struct Configuring {
     /// Number of visual words; for Fisher vectors, of components
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub words: Option<i64>,
-    #[arg(
-        help = format!("The descriptors: {}", Family::names()),
-        long, value_name = "FAMILY")]
-    pub descriptor: Option<String>,
-    #[arg(
-        help = format!("The colour planes that descriptors are computed from: {} [default: grey; for quantiles rgb]", Planes::names()),
-        long, value_name = "SET")]
-    pub planes: Option<String>,
+    /// The descriptors
+    #[arg(long, value_name = "FAMILY")]
+    pub descriptor: Option<Family>,
+    /// The colour planes that descriptors are computed from [default: grey; for quantiles rgb]
+    #[arg(long, value_name = "SET")]
+    pub planes: Option<Planes>,
     /// Bin sizes in pixels, for example 4,6,8,10; a descriptor is 4 bins wide
     #[arg(long, value_name = "SIZES", value_delimiter = ',', allow_negative_numbers = true)]
     pub sizes: Option<Vec<i64>>,
-    #[arg(
-        help = format!("Orientation of the bins of dense SIFT: {}", Orientation::names()),
-        long, value_name = "KIND")]
-    pub orientation: Option<String>,
-    #[arg(
-        help = format!("Region of quantiles: {}", Region::names()),
-        long, value_name = "KIND")]
-    pub region: Option<String>,
-    #[arg(
-        help = format!("How features weigh words: {} (fisher: linear kernel; --words components, 64 is usual)", MappingKind::names()),
-        long, value_name = "KIND")]
-    pub mapping: Option<String>,
+    /// Orientation of the bins of dense SIFT
+    #[arg(long, value_name = "KIND")]
+    pub orientation: Option<Orientation>,
+    /// Region of quantiles
+    #[arg(long, value_name = "KIND")]
+    pub region: Option<Region>,
+    /// How features weigh words (fisher: linear kernel; --words components, 64 is usual)
+    #[arg(long, value_name = "KIND")]
+    pub mapping: Option<MappingKind>,
     /// Pyramid cells, for example 1x1 or 1x1+2x2+3x1
     #[arg(long, value_name = "LAYOUT")]
     pub cells: Option<String>,
-    #[arg(
-        help = format!("The kernel: {}", KernelKind::names()),
-        long, value_name = "KIND")]
-    pub kernel: Option<String>,
+    /// The kernel
+    #[arg(long, value_name = "KIND")]
+    pub kernel: Option<KernelKind>,
     /// Power γ of the histogram
     #[arg(long, value_name = "GAMMA", allow_negative_numbers = true)]
     pub power: Option<f64>,
     /// Whether to apply RootSIFT
     #[arg(long, value_name = "BOOL")]
     pub rootsift: Option<bool>,
-    #[arg(
-        help = format!("What to do with features without contrast: {}", ZeroRule::names()),
-        long, value_name = "RULE")]
-    pub zero: Option<String>,
-    #[arg(
-        help = format!("Window of dense SIFT: {}", Window::names()),
-        long, value_name = "KIND")]
-    pub window: Option<String>,
-    #[arg(
-        help = format!("Weights of the channels: {}", ChannelWeights::names()),
-        long, value_name = "KIND")]
-    pub weights: Option<String>,
+    /// What to do with features without contrast
+    #[arg(long, value_name = "RULE")]
+    pub zero: Option<ZeroRule>,
+    /// Window of dense SIFT
+    #[arg(long, value_name = "KIND")]
+    pub window: Option<Window>,
+    /// Weights of the channels
+    #[arg(long, value_name = "KIND")]
+    pub weights: Option<ChannelWeights>,
     /// Keep the pixels of the words' example patches in the model, so that they can be shown without the data
     #[arg(long)]
     pub store_patches: bool,
-    #[arg(
-        help = format!("What to learn: kernel machines (smo) or, for very many pictures, linear machines on feature maps (linear): {}", Solver::names()),
-        long, value_name = "KIND")]
-    pub solver: Option<String>,
+    /// What to learn: kernel machines (smo) or, for very many pictures, linear machines on feature maps (linear)
+    #[arg(long, value_name = "KIND")]
+    pub solver: Option<Solver>,
     /// Order n of the feature maps: a dimension becomes 2n + 1 features (--solver linear) [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub map_order: Option<i64>,
     /// C of the SVM: a number, or "validate"
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub c: Option<String>,
-    #[arg(
-        help = format!("How the classes' errors are weighed: {}", ClassWeight::names()),
-        long, value_name = "KIND")]
-    pub class_weight: Option<String>,
+    /// How the classes' errors are weighed
+    #[arg(long, value_name = "KIND")]
+    pub class_weight: Option<ClassWeight>,
     /// Maximum longer side of the pictures in pixels; larger ones are shrunk. 0: as they are
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     pub max_side: Option<i64>,
-    /// Whether pictures are also used mirrored left–right: none; train; test (in training, and scores are means over both)
+    /// Whether pictures are also used mirrored left–right: in training (train), or also in tests, where scores are means over both (test)
     #[arg(long, value_name = "WHERE")]
-    pub twins: Option<String>,
+    pub twins: Option<Twins>,
 }
 
 impl Configuring {
@@ -118,24 +107,24 @@ impl Configuring {
                 .map_err(|_| Error::usage(format!("\"--seed\" must be at most {}, got {seed}", i64::MAX)))?;
             draft.set("seed", seed);
         }
-        let mut text = |key: &str, value: &Option<String>| {
+        let mut text = |key: &str, value: Option<String>| {
             if let Some(value) = value {
-                draft.set(key, value.clone());
+                draft.set(key, value);
             }
         };
-        text("channel.descriptor.family", &self.descriptor);
-        text("channel.descriptor.planes", &self.planes);
-        text("channel.descriptor.orientation", &self.orientation);
-        text("channel.descriptor.region", &self.region);
-        text("channel.mapping.kind", &self.mapping);
-        text("channel.pooling.cells", &self.cells);
-        text("channel.kernel.kind", &self.kernel);
-        text("channel.descriptor.zero", &self.zero);
-        text("channel.descriptor.window", &self.window);
-        text("combination.weights", &self.weights);
-        text("svm.solver", &self.solver);
-        text("svm.class_weight", &self.class_weight);
-        text("picture.twins", &self.twins);
+        text("channel.descriptor.family", self.descriptor.map(|value| value.to_string()));
+        text("channel.descriptor.planes", self.planes.map(|value| value.to_string()));
+        text("channel.descriptor.orientation", self.orientation.map(|value| value.to_string()));
+        text("channel.descriptor.region", self.region.map(|value| value.to_string()));
+        text("channel.mapping.kind", self.mapping.map(|value| value.to_string()));
+        text("channel.pooling.cells", self.cells.clone());
+        text("channel.kernel.kind", self.kernel.map(|value| value.to_string()));
+        text("channel.descriptor.zero", self.zero.map(|value| value.to_string()));
+        text("channel.descriptor.window", self.window.map(|value| value.to_string()));
+        text("combination.weights", self.weights.map(|value| value.to_string()));
+        text("svm.solver", self.solver.map(|value| value.to_string()));
+        text("svm.class_weight", self.class_weight.map(|value| value.to_string()));
+        text("picture.twins", self.twins.map(|value| value.to_string()));
         if let Some(c) = &self.c {
             match c.parse::<f64>() {
                 Ok(number) => draft.set("svm.c", number),

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::evaluate;
 use crate::evaluate::localisation::positive_share;
 use crate::explanation::Query;
-use crate::export::drawing::{Base, Drawing, FilesError};
+use crate::export::drawing::{Base, Drawing, FilesError, MapSize, Subject};
 use crate::format::batch::Batch;
 use crate::format::npy::Dtype;
 use crate::format::path_text::to_text;
@@ -54,7 +54,7 @@ Trains on tiles of the left halves of brick, grass and gravel, tests on tiles of
 of three strips of the right halves: how much of each category's positive relevance lies in its own strip?")]
 pub(crate) struct Arguments {
     /// The folder for everything that the demo makes
-    #[arg(long, value_name = "DIR", default_value = "demo-output")]
+    #[arg(long, value_name = "DIR", default_value = "demo-output", value_hint = clap::ValueHint::DirPath)]
     out: PathBuf,
 }
 
@@ -93,14 +93,18 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         scale: settings.explain.scale,
         dtype: Dtype::F32,
         windows: false,
+        bias_apart: true,
+        plain: false,
+        size: MapSize::Picture,
     };
     let explain = |source| Error::Explain { path: out.join("mosaic.png"), source };
     let seen = model.forward(&mosaic, Keep::Nothing).map_err(explain)?;
     let mut random = stream(settings.seed, "demo");
     let mut findings = Vec::new();
     for (category, (name, strip)) in model.categories().iter().zip(&strips).enumerate() {
-        let explanation = seen.explain(&Query::new(category)).map_err(explain)?;
-        let written = drawing.write(out, &Base::new("mosaic", name, None), &mosaic, &explanation)?;
+        let explanation = seen.explain(&Query { bias_apart: true, ..Query::new(category) }).map_err(explain)?;
+        let subject = Subject::new("mosaic.png", name, None, explanation.score);
+        let written = drawing.write(out, &Base::new("mosaic", name, None), &mosaic, &explanation, &subject)?;
         written.batch.sync()?;
         let map = explanation.relevance.view();
         let noise = Array2::from_shape_fn(map.dim(), |_| random.random::<f64>() - 0.5);

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use super::arguments::{Data, Labels, ModelFile};
+use super::arguments::{Data, Global, Labels, ModelFile};
+use super::pictures::warn_of_sizes;
 use super::report::{Reporter, table};
 use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
-use crate::evaluate::{self, AveragePrecision, Measures, PictureScores, mean_auc, mean_precision};
+use crate::evaluate::{self, Interval, Intervals, Measures, PictureScores};
 use crate::format::atomic::{AtomicFile, WriteError};
 use crate::model::PictureFailure;
 
@@ -21,7 +22,10 @@ use crate::model::PictureFailure;
 Average precision in both definitions of the PASCAL VOC challenge: the mean over eleven recall points (2007) and the
 area under the precision-recall curve (2010). Difficult pictures are left out; a category without positives has none.
 ROC AUC is the share of pairs of a positive and a negative picture that are in the right order. Where every picture has one
-category, accuracies and the confusion matrix are those of deciding for the category of the largest score.")]
+category, accuracies and the confusion matrix are those of deciding for the category of the largest score.
+
+In brackets stand 95 % bootstrap intervals: how far the figure could lie elsewhere had other pictures of the same kind been
+taken. [–] where the pictures are too few or too easy to tell. Pictures that were in training are counted.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     data: Data,
@@ -34,90 +38,151 @@ pub(crate) struct Arguments {
     scores: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
+pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
     let model = arguments.model.open()?;
     let aligned = arguments.labels.align(arguments.data.open(reporter)?, &*model, reporter)?;
     let dataset = &aligned.dataset;
     let output = arguments.scores.as_deref().map(AtomicFile::create).transpose()?;
+    let files: Vec<PathBuf> = dataset.pictures.iter().map(|entry| dataset.file(entry)).collect();
+    warn_of_sizes(&*model, files.iter().map(PathBuf::as_path), reporter);
     let scores = evaluate::scores(&*model, dataset, reporter);
     let failed = name_failures(dataset, &scores, reporter);
     if let (Some(mut file), Some(path)) = (output, &arguments.scores) {
         write_scores(&mut file, dataset, &scores, None).map_err(WriteError::io(path))?;
         file.commit()?;
     }
-    let measures = evaluate::measure(dataset, &scores);
-    reporter.text(&text(dataset, &measures, failed))?;
-    let mut document = document(dataset, &measures, failed);
+    let found = Found {
+        dataset,
+        failed,
+        in_training: counted(&evaluate::in_training(&*model, dataset)),
+        measures: evaluate::measure(dataset, &scores),
+        intervals: Intervals::of(dataset, &scores, global.seed.unwrap_or(0)),
+    };
+    if let Some(count) = found.in_training.filter(|&count| count > 0) {
+        let what = if count == dataset.pictures.len() { "say nothing about others" } else { "are too good for others" };
+        reporter.warn(&format!("{}: these figures {what}", in_training_text(count, dataset.pictures.len())));
+    }
+    reporter.text(&found.text())?;
+    let mut document = found.document();
     document["categories_without_pictures"] = serde_json::json!(aligned.absent);
     document["unknown_categories"] = serde_json::json!(aligned.unknown);
     reporter.document(&document)?;
     Ok(Outcome::after(failed > 0 || dataset.is_incomplete()))
 }
 
-fn text(dataset: &Dataset, measures: &Measures, failed: usize) -> String {
-    let row = |name: &str, positives: String, ap: Option<AveragePrecision>, auc: Option<f64>| {
-        let values = [ap.map(|ap| ap.voc2007), ap.map(|ap| ap.voc2010), auc].map(percent);
-        [name.to_string(), positives].into_iter().chain(values).collect::<Vec<String>>()
-    };
-    let mut rows =
-        vec![["category", "positives", "AP 2007 (%)", "AP 2010 (%)", "ROC AUC (%)"].map(String::from).to_vec()];
-    for (category, name) in dataset.categories.iter().enumerate() {
-        let (ap, auc) = (measures.average_precision[category], measures.roc_auc[category]);
-        rows.push(row(name, dataset.positives(category).to_string(), ap, auc));
-    }
-    let (ap, auc) = (mean_precision(&measures.average_precision), mean_auc(&measures.roc_auc));
-    rows.push(row("mean", String::new(), ap, auc));
-    let mut text = table(&rows);
-    let categories = dataset.categories.iter().zip(&measures.average_precision);
-    let without: Vec<&str> = categories.filter(|(_, ap)| ap.is_none()).map(|(name, _)| name.as_str()).collect();
-    if !without.is_empty() {
-        text.push_str(&format!("not in the mean, for lack of positives: {}\n", without.join(", ")));
-    }
-    if let Some(decisions) = &measures.one_label {
-        text.push_str(&format!(
-            "accuracy {} %, balanced accuracy {} %\n\n{}\n",
-            percent(Some(decisions.accuracy)),
-            percent(Some(decisions.balanced_accuracy)),
-            confusion_table(&dataset.categories, &decisions.confusion)
-        ));
-    }
-    text.push_str(&pictures_line(dataset, failed));
-    text
+/// Number of pictures that were in training; none if that can't be told of any.
+pub(super) fn counted(in_training: &[Option<bool>]) -> Option<usize> {
+    let known: Vec<bool> = in_training.iter().flatten().copied().collect();
+    (!known.is_empty()).then(|| known.into_iter().filter(|&known| known).count())
 }
 
-fn document(dataset: &Dataset, measures: &Measures, failed: usize) -> serde_json::Value {
-    let category = |(category, name): (usize, &String)| {
-        let ap = measures.average_precision[category];
-        let value = serde_json::json!({
-            "positives": dataset.positives(category),
-            "voc2007": ap.map(|ap| ap.voc2007),
-            "voc2010": ap.map(|ap| ap.voc2010),
-            "roc_auc": measures.roc_auc[category],
-        });
-        (name.clone(), value)
-    };
-    let categories: serde_json::Map<String, serde_json::Value> =
-        dataset.categories.iter().enumerate().map(category).collect();
-    let mean = mean_precision(&measures.average_precision);
-    let mut document = serde_json::json!({
-        "split": dataset.split,
-        "pictures": dataset.pictures.len() - failed,
-        "failed": failed,
-        "categories": categories,
-        "mean": {
-            "voc2007": mean.map(|ap| ap.voc2007),
-            "voc2010": mean.map(|ap| ap.voc2010),
-            "roc_auc": mean_auc(&measures.roc_auc),
-        },
-    });
-    if let Some(decisions) = &measures.one_label {
-        document["one_label"] = serde_json::json!({
-            "accuracy": decisions.accuracy,
-            "balanced_accuracy": decisions.balanced_accuracy,
-            "confusion": confusion_document(&dataset.categories, &decisions.confusion),
-        });
+/// How many pictures were in training.
+pub(super) fn in_training_text(count: usize, all: usize) -> String {
+    let were = if count == 1 { "was" } else { "were" };
+    format!("{count} of {all} pictures {were} in training")
+}
+
+/// What was measured.
+struct Found<'a> {
+    dataset: &'a Dataset,
+    failed: usize,
+    /// Number of pictures that were in training; none if the model does not know.
+    in_training: Option<usize>,
+    measures: Measures,
+    intervals: Intervals,
+}
+
+impl Found<'_> {
+    fn text(&self) -> String {
+        let Self { dataset, measures, intervals, .. } = self;
+        let row = |name: &str, positives: String, values: [Option<f64>; 3], intervals: &[Option<Interval>; 3]| {
+            let cells = values.into_iter().zip(intervals).map(|(value, interval)| with_interval(value, *interval));
+            [name.to_string(), positives].into_iter().chain(cells).collect::<Vec<String>>()
+        };
+        let mut rows =
+            vec![["category", "positives", "AP 2007 (%)", "AP 2010 (%)", "ROC AUC (%)"].map(String::from).to_vec()];
+        for (category, name) in dataset.categories.iter().enumerate() {
+            let positives = dataset.positives(category).to_string();
+            rows.push(row(name, positives, measures.of_category(category), &intervals.categories[category]));
+        }
+        rows.push(row("mean", String::new(), measures.mean(), &intervals.mean));
+        let mut text = table(&rows);
+        let categories = dataset.categories.iter().zip(&measures.average_precision);
+        let without: Vec<&str> = categories.filter(|(_, ap)| ap.is_none()).map(|(name, _)| name.as_str()).collect();
+        if !without.is_empty() {
+            text.push_str(&format!("not in the mean, for lack of positives: {}\n", without.join(", ")));
+        }
+        if let Some(decisions) = &measures.one_label {
+            text.push_str(&format!(
+                "accuracy {} %, balanced accuracy {} %\n\n{}\n",
+                with_interval(Some(decisions.accuracy), intervals.accuracy),
+                with_interval(Some(decisions.balanced_accuracy), intervals.balanced_accuracy),
+                confusion_table(&dataset.categories, &decisions.confusion)
+            ));
+        }
+        text.push_str(&pictures_line(dataset, self.failed));
+        text.push_str(&format!(
+            "in brackets: 95 % intervals, by resampling the {} {}\n",
+            intervals.count, intervals.units
+        ));
+        text
     }
-    document
+
+    fn document(&self) -> serde_json::Value {
+        let Self { dataset, measures, intervals, .. } = self;
+        let figures = |values: [serde_json::Value; 3]| {
+            let [voc2007, voc2010, roc_auc] = values;
+            serde_json::json!({"voc2007": voc2007, "voc2010": voc2010, "roc_auc": roc_auc})
+        };
+        let values = |values: [Option<f64>; 3]| figures(values.map(|value| serde_json::json!(value)));
+        let ends = |intervals: &[Option<Interval>; 3]| figures(intervals.map(|ends| serde_json::json!(ends)));
+        let by_name = |of: &dyn Fn(usize) -> serde_json::Value| {
+            let named = dataset.categories.iter().enumerate().map(|(category, name)| (name.clone(), of(category)));
+            named.collect::<serde_json::Map<String, serde_json::Value>>()
+        };
+        let category = |category: usize| {
+            let mut value = values(measures.of_category(category));
+            value["positives"] = dataset.positives(category).into();
+            value
+        };
+        let mut document = serde_json::json!({
+            "split": dataset.split,
+            "pictures": dataset.pictures.len() - self.failed,
+            "failed": self.failed,
+            "in_training": self.in_training,
+            "categories": by_name(&category),
+            "mean": values(measures.mean()),
+            "intervals": {
+                "level": 0.95,
+                "units": intervals.units,
+                "count": intervals.count,
+                "categories": by_name(&|category| ends(&intervals.categories[category])),
+                "mean": ends(&intervals.mean),
+            },
+        });
+        if let Some(decisions) = &measures.one_label {
+            document["one_label"] = serde_json::json!({
+                "accuracy": decisions.accuracy,
+                "balanced_accuracy": decisions.balanced_accuracy,
+                "confusion": confusion_document(&dataset.categories, &decisions.confusion),
+            });
+            document["intervals"]["one_label"] = serde_json::json!({
+                "accuracy": intervals.accuracy,
+                "balanced_accuracy": intervals.balanced_accuracy,
+            });
+        }
+        document
+    }
+}
+
+/// A percentage with its interval, `47.38 [41.2, 53.9]`.
+fn with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
+    let ends = match (value, interval) {
+        (None, _) => String::new(),
+        (Some(_), None) => " [–]".to_string(),
+        (Some(_), Some(ends)) => format!(" [{:.1}, {:.1}]", 100.0 * ends.low, 100.0 * ends.high),
+    };
+    format!("{}{ends}", percent(value))
 }
 
 /// A percentage with two decimals; a dash if there is none.

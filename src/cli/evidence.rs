@@ -68,6 +68,8 @@ struct FoundNeighbour {
     picture: String,
     label: i8,
     contribution: f64,
+    /// Whether it is the explained picture itself, which was in training.
+    is_itself: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -208,6 +210,7 @@ impl Reader<'_> {
         let training = &self.model.training;
         let found = |neighbour: &Example| FoundNeighbour {
             picture: training.support_pictures[neighbour.row].to_string(),
+            is_itself: self.is_itself(place, neighbour),
             label: self.label(place.target, neighbour),
             contribution: neighbour.contribution,
         };
@@ -250,6 +253,12 @@ impl Reader<'_> {
         machine.labels[(target.category, neighbour.row)]
     }
 
+    /// Whether the training picture is the explained one.
+    fn is_itself(&self, place: &Place<'_>, neighbour: &Example) -> bool {
+        let trained = self.digests.get(self.model.training.support_pictures[neighbour.row].id());
+        trained.is_some_and(|trained| sha256_of_file(place.path).is_ok_and(|own| own == *trained))
+    }
+
     /// The explained picture alone.
     fn own_row(&self, place: &Place<'_>, caption: String) -> Result<(String, Vec<Cell>), Error> {
         let picture = fitted(&place.picture.rgb8(), CELL.0, CELL.1);
@@ -279,7 +288,8 @@ impl Reader<'_> {
             return Ok(vec![Cell::new(blank, [format!("{name} ({kind}): not shown, its file has changed"), share])]);
         };
         let training = if name.is_mirrored() { training.mirrored() } else { training };
-        let captions = [format!("{name} ({kind})"), share];
+        let itself = if self.is_itself(place, neighbour) { ", this picture itself" } else { "" };
+        let captions = [format!("{name} ({kind}{itself})"), share];
         let mut cells = vec![Cell::new(fitted(&training.rgb8(), CELL.0, CELL.1), captions)];
         let failed = |source| Error::Explain { path: file.to_path_buf(), source };
         if let Some(found) = evidence.match_example(place.target, neighbour.row, &training).map_err(failed)? {
@@ -420,11 +430,12 @@ impl Found {
             text.push_str("  training pictures that speak\n");
             for neighbour in neighbours.speaking_for.iter().chain(&neighbours.speaking_against) {
                 text.push_str(&format!(
-                    "    {:+.6}  {:+6.1} %  {} ({:+})\n",
+                    "    {:+.6}  {:+6.1} %  {} ({:+}){}\n",
                     neighbour.contribution,
                     100.0 * neighbour.contribution / total,
                     neighbour.picture,
-                    neighbour.label
+                    neighbour.label,
+                    if neighbour.is_itself { ", this picture itself" } else { "" }
                 ));
             }
             text.push_str(&format!(

@@ -10,12 +10,13 @@ use serde::Serialize;
 use super::Outcome;
 use super::arguments::{Explaining, ModelFile, selection};
 use super::evidence::{Evidence, Found, Place, Reader};
+use super::pictures::{Named, Pictures, warn_of_sizes};
 use super::report::Reporter;
 use crate::causes::chain;
 use crate::error::Error;
 use crate::explanation::{Query, Selection};
-use crate::export::drawing::{Base, Drawing, Files, FilesError, WindowAccount, require_different_names};
-use crate::format::path_text::to_text;
+use crate::export::drawing::{Base, Drawing, Files, FilesError, Subject, WindowAccount, require_different_names};
+use crate::format::path_text::{to_path, to_text};
 use crate::heatmap::{Panel, Scale};
 use crate::ledger::{Account, Ledger, Note};
 use crate::model::{Keep, Model, ModelError};
@@ -25,25 +26,26 @@ use crate::timings::{Stage, Timings};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  bowsight explain photo.jpg --model voc.bowsight --category horse
+  bowsight explain photo.jpg --model voc.bowsight
+  bowsight explain photo.jpg --model voc.bowsight --category horse,person
   bowsight explain photo.jpg --model voc.bowsight --category horse --against cow --heatmap triplet --palette diverging
-  bowsight explain *.jpg --model voc.bowsight --category top --scale set --out maps
+  bowsight explain photos/ --model voc.bowsight --scale set --out maps
   bowsight explain photo.jpg --model voc.bowsight --category horse --neighbours 4 --words 8 --data VOC2012
   bowsight explain photo.jpg --model chi2.bowsight --category horse --tiles 102/34 --decomposition taylor
 
 For every picture and category it writes PICTURE.CATEGORY.npy, the raw relevance of every pixel, and the drawings asked for.
 It prints the account of the score: the sum of the pixels, and what went elsewhere.")]
 pub(crate) struct Arguments {
-    /// The pictures
+    /// Pictures, folders of pictures (with all folders inside), or lists of pictures (.csv, .tsv, .txt)
     #[arg(value_name = "PICTURE", required = true)]
     pictures: Vec<PathBuf>,
     #[command(flatten)]
     model: ModelFile,
-    /// The category whose score is explained: a name, top (the one with the largest score) or all
-    #[arg(long, value_name = "NAME|top|all")]
+    /// The categories whose scores are explained: top (the one with the largest score), all, or names
+    #[arg(long, value_name = "top|all|NAMES", default_value = "top")]
     category: String,
     /// The folder for the files
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, value_name = "DIR", default_value = "explanations", value_hint = clap::ValueHint::DirPath)]
     out: PathBuf,
     #[command(flatten)]
     explaining: Explaining,
@@ -62,8 +64,13 @@ pub(crate) struct Arguments {
 struct Explained {
     #[serde(serialize_with = "path_text")]
     picture: PathBuf,
+    /// What its files are called.
+    #[serde(skip)]
+    name: String,
     category: String,
     against: Option<String>,
+    /// None if the model does not know its training pictures.
+    in_training: Option<bool>,
     ledger: Ledger,
     channels: Vec<f64>,
     windows: Vec<WindowAccount>,
@@ -92,11 +99,11 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     if selection == Selection::True {
         return Err(Error::usage("\"--category true\" needs labelled data: see bowsight export"));
     }
-    let stems: Vec<String> = arguments.pictures.iter().map(|path| stem_of(path)).collect();
-    let names = stems.iter().map(String::as_str).zip(arguments.pictures.iter().map(|path| path.display().to_string()));
+    let Pictures { named: pictures, incomplete } = Pictures::of(&arguments.pictures, reporter)?;
+    let names = pictures.iter().map(|picture| (picture.name.as_str(), picture.path.display().to_string()));
     require_different_names(names).map_err(|error| Error::Usage {
         message: error.to_string(),
-        hint: Some("explain them in two runs with different --out folders, or export their folder".to_string()),
+        hint: Some("explain them in two runs with different --out folders, or give their folder".to_string()),
     })?;
     let query = arguments.explaining.query(model)?;
     let drawing = arguments.explaining.drawing(model, &query, &[Panel::Heatmap, Panel::Overlay, Panel::Triplet]);
@@ -105,28 +112,29 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         model_name: name_of(&arguments.model.model),
         drawing: &drawing,
         selection,
-        query: Query { trace: arguments.trace || arguments.trace_descriptors, ..query },
+        query: Query { trace: arguments.trace || arguments.trace_descriptors, bias_apart: drawing.bias_apart, ..query },
         keep: if arguments.trace_descriptors { Keep::Everything } else { Keep::Nothing },
         out: &arguments.out,
         evidence: arguments.evidence.reader(&file, &query, &drawing)?,
     };
-    reporter.begin("explaining", arguments.pictures.len());
-    let explain = |path: &PathBuf| {
+    warn_of_sizes(model, pictures.iter().map(|picture| picture.path.as_path()), reporter);
+    reporter.begin("explaining", pictures.len());
+    let explain = |picture: &Named| {
         let mut timings = Timings::default();
-        let explained = job.explain(path, &mut timings);
+        let explained = job.explain(picture, &mut timings);
         reporter.record_time(1, &timings);
         reporter.step();
         explained
     };
-    let results: Vec<Result<Vec<Explained>, Error>> = arguments.pictures.par_iter().map(explain).collect();
+    let results: Vec<Result<Vec<Explained>, Error>> = pictures.par_iter().map(explain).collect();
     reporter.end();
     let mut done = Vec::new();
     let mut failures = Vec::new();
-    for (path, result) in arguments.pictures.iter().zip(results) {
+    for (Named { path, .. }, result) in pictures.iter().zip(results) {
         match result {
             Ok(explained) => done.extend(explained),
             // With one picture its error is the command's.
-            Err(error) if arguments.pictures.len() == 1 || is_of_all(&error) => {
+            Err(error) if pictures.len() == 1 || is_of_all(&error) => {
                 return Err(error);
             }
             Err(error) => failures.push((path, chain(&error))),
@@ -135,7 +143,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     if drawing.scale == Scale::Set {
         job.draw_set(&mut done)?;
     }
-    print(reporter, &done, &failures, drawing.scale)?;
+    print(reporter, &done, &failures, drawing.scale, &arguments.out)?;
     for (path, reason) in &failures {
         reporter.warn(&format!("picture \"{}\" failed: {reason}", path.display()));
     }
@@ -143,29 +151,42 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     for (id, reason) in &refused {
         reporter.warn(&format!("training picture \"{id}\" is not shown: {reason}"));
     }
-    Ok(Outcome::after(!failures.is_empty() || !refused.is_empty()))
+    Ok(Outcome::after(incomplete || !failures.is_empty() || !refused.is_empty()))
 }
 
 impl Job<'_> {
-    fn base(&self, path: &Path, category: &str) -> Base {
+    fn subject(&self, path: &Path, category: &str, score: f64) -> Subject {
         let against = self.query.target.against.map(|other| self.model.categories()[other].as_str());
-        Base::new(&stem_of(path), category, against)
+        Subject::new(&name_of(path), category, against, score)
     }
 
-    fn explain(&self, path: &Path, timings: &mut Timings) -> Result<Vec<Explained>, Error> {
+    fn base(&self, name: &str, category: &str) -> Base {
+        let against = self.query.target.against.map(|other| self.model.categories()[other].as_str());
+        Base::new(name, category, against)
+    }
+
+    fn explain(&self, named: &Named, timings: &mut Timings) -> Result<Vec<Explained>, Error> {
+        let path = named.path.as_path();
         let picture = timings.time(Stage::DECODE, || Picture::open(path, self.model.reading()))?;
         let fail = |source| Error::Explain { path: path.to_path_buf(), source };
         let seen = self.model.forward(&picture, self.keep).map_err(fail)?;
+        let original = timings.time(Stage::DECODE, || self.drawing.original(&picture, path, self.model.reading()))?;
+        let shown = original.as_ref().unwrap_or(&picture);
+        let in_training = self.model.was_trained_on_file(path);
         *timings += &seen.timings();
         let mut explained = Vec::new();
         for category in self.selection.of(&[], seen.scores()) {
             let query = self.query.about(category);
-            let explanation = seen.explain(&query).map_err(fail)?;
+            let mut explanation = seen.explain(&query).map_err(fail)?;
+            if let Some(original) = &original {
+                explanation = explanation.enlarged(original.width(), original.height());
+            }
             *timings += &explanation.timings;
             let writing = Instant::now();
             let name = &self.model.categories()[category];
-            let base = self.base(path, name);
-            let mut written = self.drawing.write(self.out, &base, &picture, &explanation)?;
+            let base = self.base(&named.name, name);
+            let subject = self.subject(path, name, explanation.score);
+            let mut written = self.drawing.write(self.out, &base, shown, &explanation, &subject)?;
             for (number, mut trace) in explanation.traces.into_iter().enumerate() {
                 trace.metadata.insert("picture".to_string(), name_of(path));
                 trace.metadata.insert("model".to_string(), self.model_name.clone());
@@ -187,8 +208,10 @@ impl Job<'_> {
             timings.add(Stage::WRITE, writing.elapsed());
             explained.push(Explained {
                 picture: path.to_path_buf(),
+                name: named.name.clone(),
                 category: name.clone(),
                 against: query.target.against.map(|other| self.model.categories()[other].clone()),
+                in_training,
                 ledger: explanation.ledger,
                 channels: explanation.parts,
                 windows: explanation.windows.iter().map(WindowAccount::from).collect(),
@@ -205,13 +228,68 @@ impl Job<'_> {
     fn draw_set(&self, done: &mut [Explained]) -> Result<(), Error> {
         let scale = done.iter().map(|explained| explained.largest).fold(0.0, f64::max);
         for explained in done {
-            let base = self.base(&explained.picture, &explained.category);
-            let picture = Picture::open(&explained.picture, self.model.reading())?;
-            self.drawing.redraw(self.out, &base, &picture, scale)?.sync()?;
+            let base = self.base(&explained.name, &explained.category);
+            let subject = self.subject(&explained.picture, &explained.category, explained.ledger.score);
+            let picture = Picture::open(&explained.picture, &self.drawing.reading(self.model.reading()))?;
+            self.drawing.redraw(self.out, &base, &picture, scale, &subject)?.sync()?;
             explained.scale = Some(scale);
         }
         Ok(())
     }
+}
+
+impl Explained {
+    /// Where the score comes from, in lines that add up to it.
+    fn account(&self) -> String {
+        let ledger = &self.ledger;
+        let against = self.against.as_ref().map_or_else(String::new, |other| format!(" − {other}"));
+        let mut text = format!("{}  {}{against}\n", self.picture.display(), self.category);
+        if self.in_training == Some(true) {
+            text.push_str("  this picture was in training: its score says nothing about others\n");
+        }
+        let mut line = |amount: f64, what: &str| text.push_str(&format!("  {}  {what}\n", amount_of(amount)));
+        if self.windows.is_empty() {
+            line(ledger.places(), "places in the picture");
+            let spread = ledger.noted(Note::SpreadBias);
+            let lines = [
+                (ledger.lacking(), "words that the picture lacks, spread evenly"),
+                (spread, "the bias, spread evenly"),
+            ];
+            let kept = Account::ALL.iter().map(|account| (ledger.kept(*account), account.label()));
+            // A bias spread over dimensions differs from zero by more than rounding, or not at all.
+            for (amount, what) in lines.into_iter().chain(kept).filter(|(amount, _)| amount.abs() > 1e-12) {
+                line(amount, what);
+            }
+            line(ledger.score, &format!("the score: their sum, to {:.0e}", ledger.error.abs()));
+        } else {
+            let scores: Vec<f64> = self.windows.iter().map(|window| window.score).collect();
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            let (low, high) = scores.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &f| (l.min(f), h.max(f)));
+            let windows = match scores.len() {
+                1 => "the score of the one window, the whole picture".to_string(),
+                count => {
+                    format!(
+                        "mean of the scores of {count} windows, from {} to {}",
+                        amount_of(low).trim(),
+                        amount_of(high).trim()
+                    )
+                }
+            };
+            line(mean, &windows);
+            line(ledger.sum_relevance, "sum of the map, the mean of the windows' maps; it is no score");
+            line(ledger.score, "the score of the whole picture");
+        }
+        if self.channels.len() > 1 {
+            let sums: Vec<String> = self.channels.iter().map(|&sum| amount_of(sum).trim().to_string()).collect();
+            text.push_str(&format!("  by channel: {}\n", sums.join(", ")));
+        }
+        text
+    }
+}
+
+/// An amount of score, in a column.
+fn amount_of(amount: f64) -> String {
+    format!("{amount:+10.4}").replace('-', "−")
 }
 
 /// Whether the error stops the whole command: a full disk, or a request that the model can't meet. A refused file name stops only its
@@ -233,49 +311,22 @@ fn name_of(path: &Path) -> String {
     to_text(Path::new(path.file_name().unwrap_or_default()))
 }
 
-fn stem_of(path: &Path) -> String {
-    to_text(Path::new(path.file_stem().unwrap_or_default()))
-}
-
-fn print(reporter: &Reporter, done: &[Explained], failures: &[(&PathBuf, String)], scale: Scale) -> Result<(), Error> {
+fn print(
+    reporter: &Reporter,
+    done: &[Explained],
+    failures: &[(&PathBuf, String)],
+    scale: Scale,
+    out: &Path,
+) -> Result<(), Error> {
     let mut text = String::new();
     for explained in done {
-        let ledger = &explained.ledger;
-        let against = explained.against.as_ref().map_or_else(String::new, |other| format!(" − {other}"));
-        text.push_str(&format!("{}  {}{against}\n", explained.picture.display(), explained.category));
-        text.push_str(&format!("  score               {:+.6}\n", ledger.score));
-        if !explained.windows.is_empty() {
-            let scores = explained.windows.iter().map(|window| window.score);
-            let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), f| (l.min(f), h.max(f)));
-            let count = explained.windows.len();
-            let windows = if count == 1 { "window, the whole picture" } else { "windows" };
-            text.push_str(&format!(
-                "  {count} {windows}, scores {low:+.6} to {high:+.6}; the map is the mean of their maps\n"
-            ));
-        }
-        text.push_str(&format!("  sum of the pixels   {:+.6}\n", ledger.sum_relevance));
-        if explained.channels.len() > 1 {
-            let sums: Vec<String> = explained.channels.iter().map(|sum| format!("{sum:+.6}")).collect();
-            text.push_str(&format!("  by channel          {}\n", sums.join("  ")));
-        }
-        for account in Account::ALL {
-            let amount = ledger.kept(*account);
-            if amount != 0.0 {
-                text.push_str(&format!("  {:<19} {amount:+.6}\n", account.label()));
-            }
-        }
-        text.push_str(&format!("  conservation error  {:+.1e}\n", ledger.error));
-        if explained.windows.is_empty() {
-            let parts = Note::ALL.iter().map(|note| format!("{:+.6} {}", ledger.noted(*note), note.label()));
-            let parts = parts.collect::<Vec<String>>().join(", ");
-            text.push_str(&format!("  of the pixels' sum, no evidence: {parts}\n"));
-        }
+        text.push_str(&explained.account());
         text.push_str(&explained.evidence.text());
         if let Some(value) = explained.scale {
-            text.push_str(&format!("  colours: ±{value:.4e} a pixel (--scale {scale})\n"));
+            text.push_str(&format!("  colours: ±{value:.1e} a pixel (--scale {scale})\n"));
         }
         for (kind, file) in &explained.files {
-            text.push_str(&format!("  {kind:<19} {file}\n"));
+            text.push_str(&format!("  {kind:<19} {}\n", out.join(to_path(file)).display()));
         }
     }
     reporter.text(&text)?;

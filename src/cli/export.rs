@@ -11,7 +11,7 @@ use crate::any::{AnyModel, OpenError};
 use crate::dataset::note::quoted;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
-use crate::explanation::Selection;
+use crate::explanation::{Query, Selection};
 use crate::export::shard::Shard;
 use crate::export::{self, Plan, Report};
 use crate::format::sha256_of_file;
@@ -52,11 +52,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", required = true)]
     model: Option<PathBuf>,
     /// The output folder
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required = true, value_hint = clap::ValueHint::DirPath)]
     out: Option<PathBuf>,
-    /// Which categories of each picture to explain: those it is labelled with (true), the one with the largest score (top), all, or a name
+    /// Which categories of each picture to explain: those it is labelled with (true), the one with the largest score (top), all, or names
     /// [default: true with labels, else top]
-    #[arg(long, value_name = "true|top|all|NAME")]
+    #[arg(long, value_name = "true|top|all|NAMES")]
     category: Option<String>,
     /// Do only shard I of N, with I from 0 to N − 1
     #[arg(long, value_name = "I/N")]
@@ -111,12 +111,13 @@ fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Repor
     let digest = sha256_of_file(model_path)
         .map_err(|source| OpenError { path: model_path.to_path_buf(), source: source.into() })?;
     let query = arguments.explaining.query(model)?;
+    let drawing = arguments.explaining.drawing(model, &query, &[Panel::Heatmap]);
     let plan = Plan {
         dataset,
         labelled,
         selection,
-        drawing: arguments.explaining.drawing(model, &query, &[Panel::Heatmap]),
-        query,
+        query: Query { bias_apart: drawing.bias_apart, ..query },
+        drawing,
         out: out.to_path_buf(),
         shard: arguments.shard,
         model_digest: digest,
@@ -151,6 +152,12 @@ fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
         "\nlargest conservation error: {:.1e} of max(1, |score|)\n",
         report.largest_conservation_error
     ));
+    if report.in_training > 0 {
+        text.push_str(&format!(
+            "{} explanations are of pictures that were in training: their scores say nothing about others\n",
+            report.in_training
+        ));
+    }
     if report.one_window > 0 {
         text.push_str(&format!(
             "{} of pictures no larger than a tile: one window, the whole picture\n",

@@ -43,9 +43,9 @@ struct Bow {
     #[arg(long, value_name = "LAYOUT", requires = "data")]
     layout: Option<Layout>,
     /// The folder for the figures
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: PathBuf,
-    /// The figures to make: fig1, fig3, fig4, fig6, fig7, fig8, fig9, fig10 [default: all]
+    /// The figures to make [default: all]
     #[arg(long, value_name = "FIGURES", value_delimiter = ',')]
     only: Vec<Figure>,
     /// The categories of Figs 7, 8, 9 and 10 [default: bicycle, person, aeroplane, cat if the data have them]

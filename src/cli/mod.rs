@@ -12,6 +12,7 @@ mod export;
 mod figures;
 mod model;
 mod next;
+mod pictures;
 mod predict;
 mod report;
 mod shapes;
@@ -47,7 +48,8 @@ impl Outcome {
   bowsight demo
   bowsight train --data VOC2012 --split trainval --model voc.bowsight
   bowsight evaluate --data VOC2012 --split test --model voc.bowsight
-  bowsight explain photo.jpg --model voc.bowsight --category horse
+  bowsight predict photo.jpg --model voc.bowsight
+  bowsight explain photo.jpg --model voc.bowsight
   bowsight export --data VOC2012 --split test --model voc.bowsight --out maps
 
 Exit codes: 0 done, 1 the run failed, 2 bad usage or input, 3 done but some pictures failed.")]
@@ -68,7 +70,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Measure how well settings work, by training and testing in folds
     CrossValidate(Box<cross_validate::Arguments>),
-    /// Print the scores of pictures in every category
+    /// Decide which categories pictures show
     Predict(predict::Arguments),
     /// Explain scores on the pixels of single pictures
     Explain(explain::Arguments),
@@ -82,7 +84,7 @@ enum Command {
     Shapes(shapes::Arguments),
     /// Print completions for a shell
     Completions(completions::Completions),
-    /// Print the manual page
+    /// Print the manual, or write one page a command
     Man(completions::Man),
 }
 
@@ -143,7 +145,7 @@ fn run(cli: Cli, reporter: &Reporter) -> Result<Outcome, Error> {
     match cli.command {
         Command::Demo(arguments) => demo::run(&arguments, &cli.global, reporter),
         Command::Train(arguments) => train::run(&arguments, &cli.global, reporter),
-        Command::Evaluate(arguments) => evaluate::run(&arguments, reporter),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, &cli.global, reporter),
         Command::CrossValidate(arguments) => cross_validate::run(&arguments, &cli.global, reporter),
         Command::Predict(arguments) => predict::run(&arguments, reporter),
         Command::Explain(arguments) => explain::run(&arguments, reporter),
@@ -152,7 +154,7 @@ fn run(cli: Cli, reporter: &Reporter) -> Result<Outcome, Error> {
         Command::Model(arguments) => model::run(&arguments, reporter),
         Command::Shapes(arguments) => shapes::run(&arguments, &cli.global, reporter),
         Command::Completions(arguments) => completions::completions(&arguments, reporter),
-        Command::Man(_) => completions::man(reporter),
+        Command::Man(arguments) => completions::man(&arguments, reporter),
     }
 }
 

@@ -291,6 +291,15 @@ pub(crate) fn number(value: f64) -> String {
 
 /// A table of columns, the first aligned to the left, the others to the right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    aligned(rows, |column| column == 0)
+}
+
+/// A table of columns that are aligned to the left.
+pub(crate) fn left_table(rows: &[Vec<String>]) -> String {
+    aligned(rows, |_| true)
+}
+
+fn aligned(rows: &[Vec<String>], is_left: impl Fn(usize) -> bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
@@ -299,7 +308,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
             // Not the formatter's own padding, which counts characters: an East Asian one takes two columns.
             let padding = " ".repeat(width.saturating_sub(cell.width()));
-            if column == 0 { format!("{cell}{padding}") } else { format!("{padding}{cell}") }
+            if is_left(column) { format!("{cell}{padding}") } else { format!("{padding}{cell}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');

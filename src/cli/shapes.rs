@@ -19,7 +19,7 @@ use crate::progress::Progress;
 Polygons and circles of random colour, place, size and rotation among clutter, in PASCAL VOC layout with boxes and pixel masks.")]
 pub(crate) struct Arguments {
     /// The folder to make; it must be empty or not exist yet
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: PathBuf,
     /// Number of pictures
     #[arg(long, value_name = "N", default_value_t = ShapesOptions::default().pictures)]

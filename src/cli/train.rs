@@ -9,11 +9,11 @@ use super::arguments::Global;
 use super::configuring::Configuring;
 use super::next::after_train;
 use super::report::{Reporter, number, table};
-use crate::bow::{BagOfWords, Validation};
 use crate::bow::config::{Cost, Settings};
 use crate::bow::model_file;
 use crate::bow::train::cache::Cache;
 use crate::bow::train::{MAX_UNREADABLE, TrainingData, train_with};
+use crate::bow::{BagOfWords, Validation};
 use crate::dataset::categories::joined;
 use crate::dataset::{Dataset, Layout, find_split};
 use crate::error::Error;
@@ -59,6 +59,9 @@ pub(crate) struct Arguments {
     cache: Option<PathBuf>,
     #[command(flatten)]
     unreadable: Unreadable,
+    /// End with exit code 3 if a picture was left out, though the model is written
+    #[arg(long)]
+    strict: bool,
     /// Print the resolved configuration and stop
     #[arg(long)]
     print_config: bool,
@@ -121,9 +124,9 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     }
     if !left_out.is_empty() {
         let (count, plural) = (left_out.len(), if left_out.len() == 1 { " was" } else { "s were" });
-        reporter.note(&format!("{count} picture{plural} left out"));
+        reporter.warn(&format!("{count} picture{plural} left out"));
     }
-    Ok(Outcome::after(incomplete || !left_out.is_empty()))
+    Ok(Outcome::after(arguments.strict && (incomplete || !left_out.is_empty())))
 }
 
 fn training_data(

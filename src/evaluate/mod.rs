@@ -2,6 +2,7 @@
 
 pub mod across_folds;
 mod average_precision;
+mod intervals;
 pub mod localisation;
 mod one_label;
 mod ranking;
@@ -11,12 +12,16 @@ mod scores;
 
 pub use across_folds::{AcrossFolds, across_folds};
 pub use average_precision::{AveragePrecision, average_precision};
+pub use intervals::{Interval, Intervals};
 pub use one_label::{OneLabel, is_one_label, only_category, only_label};
 pub use ranking::Ranking;
 pub use roc_auc::roc_auc;
 pub use scores::{PictureScores, scores};
 
-use crate::dataset::Dataset;
+use rayon::prelude::*;
+
+use crate::dataset::{Dataset, Entry};
+use crate::model::Model;
 
 /// What is measured on the pictures that have scores.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,37 +34,80 @@ pub struct Measures {
     pub one_label: Option<OneLabel>,
 }
 
+impl Measures {
+    /// AP at eleven points, AP as the area, and ROC AUC of a category.
+    pub fn of_category(&self, category: usize) -> [Option<f64>; 3] {
+        let ap = self.average_precision[category];
+        [ap.map(|ap| ap.voc2007), ap.map(|ap| ap.voc2010), self.roc_auc[category]]
+    }
+
+    /// The means of the same over the categories that have them.
+    pub fn mean(&self) -> [Option<f64>; 3] {
+        let ap = mean_precision(&self.average_precision);
+        [ap.map(|ap| ap.voc2007), ap.map(|ap| ap.voc2010), mean_auc(&self.roc_auc)]
+    }
+}
+
 /// All measures; `dataset`'s labels are in the order of the scores.
 pub fn measure(dataset: &Dataset, scores: &[PictureScores]) -> Measures {
-    let decisions = dataset
-        .pictures
-        .iter()
-        .zip(scores)
-        .filter_map(|(entry, scores)| Some((only_category(entry)?, one_label::decide(scores.as_ref().ok()?)?)));
-    Measures {
-        average_precision: each(dataset, scores, average_precision),
-        roc_auc: each(dataset, scores, roc_auc),
-        one_label: is_one_label(dataset).then(|| OneLabel::of(decisions, dataset.categories.len())).flatten(),
-    }
+    Sample::of(dataset, scores).measures(|_| 1)
 }
 
 /// AP of every category over the pictures that have scores; `dataset`'s labels are in the model's order.
 pub fn precisions(dataset: &Dataset, scores: &[PictureScores]) -> Vec<Option<AveragePrecision>> {
-    each(dataset, scores, average_precision)
+    measure(dataset, scores).average_precision
 }
 
-/// A measure of scores and labels for every category.
-fn each<T>(dataset: &Dataset, scores: &[PictureScores], measure: fn(&[f64], &[i8]) -> Option<T>) -> Vec<Option<T>> {
-    (0..dataset.categories.len())
-        .map(|category| {
-            let scored =
-                dataset.pictures.iter().zip(scores).filter_map(|(entry, scores)| {
-                    Some((*scores.as_ref().ok()?.get(category)?, entry.labels[category]))
-                });
+/// Whether the model was trained on each picture of `dataset`, byte for byte; none where that can't be told.
+pub fn in_training(model: &dyn Model, dataset: &Dataset) -> Vec<Option<bool>> {
+    dataset.pictures.par_iter().map(|entry| model.was_trained_on_file(&dataset.file(entry))).collect()
+}
+
+/// The pictures that have scores, ranked once, to be measured as they are or as a resample has them.
+#[derive(Debug, Clone)]
+struct Sample {
+    /// One a category.
+    rankings: Vec<Ranking>,
+    /// Place in the data set, category, decision; none where pictures may have several categories.
+    decisions: Option<Vec<(usize, usize, usize)>>,
+}
+
+impl Sample {
+    fn of(dataset: &Dataset, scores: &[PictureScores]) -> Self {
+        let pictures = || dataset.pictures.iter().zip(scores);
+        let ranking = |category: usize| {
+            // Pictures without scores are passed over, as difficult ones are.
+            let scored = pictures().map(|(entry, scores)| match scores {
+                Ok(scores) => (scores[category], entry.labels[category]),
+                Err(_) => (0.0, 0),
+            });
             let (scores, labels): (Vec<f64>, Vec<i8>) = scored.unzip();
-            measure(&scores, &labels)
-        })
-        .collect()
+            Ranking::new(&scores, &labels)
+        };
+        let decision = |(place, (entry, scores)): (usize, (&Entry, &PictureScores))| {
+            Some((place, only_category(entry)?, one_label::decide(scores.as_ref().ok()?)?))
+        };
+        Self {
+            rankings: (0..dataset.categories.len()).map(ranking).collect(),
+            decisions: is_one_label(dataset).then(|| pictures().enumerate().filter_map(decision).collect()),
+        }
+    }
+
+    /// All measures; the picture at place i of the data set counts `times(i)` times.
+    fn measures(&self, times: impl Fn(usize) -> u32 + Copy) -> Measures {
+        let categories = self.rankings.len();
+        let one_label = self.decisions.as_ref().and_then(|decisions| {
+            let counted = decisions
+                .iter()
+                .flat_map(|&(place, truth, decision)| std::iter::repeat_n((truth, decision), times(place) as usize));
+            OneLabel::of(counted, categories)
+        });
+        Measures {
+            average_precision: self.rankings.iter().map(|ranking| ranking.average_precision(times)).collect(),
+            roc_auc: self.rankings.iter().map(|ranking| ranking.roc_auc(times)).collect(),
+            one_label,
+        }
+    }
 }
 
 /// Mean of those that exist; none where none does.

@@ -79,6 +79,10 @@ mod tests {
             &self.0
         }
 
+        fn was_trained_on(&self, _: &str) -> Option<bool> {
+            None
+        }
+
         fn description(&self) -> serde_json::Value {
             serde_json::Value::Null
         }
@@ -88,7 +92,8 @@ mod tests {
         }
 
         fn presentation(&self) -> Presentation {
-            Presentation { tiles: None, looks: Looks { palette: Palette::Jet, scale: Scale::Picture } }
+            let looks = Looks { palette: Palette::Jet, scale: Scale::Picture };
+            Presentation { tiles: None, looks, bias_apart: false }
         }
 
         fn smallest_side(&self) -> usize {

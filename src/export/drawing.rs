@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use image::RgbImage;
 use ndarray::ArrayView2;
 
 use serde::Serialize;
@@ -13,10 +14,23 @@ use crate::format::batch::Batch;
 use crate::format::json;
 use crate::format::names::{file_name, relative_path, shortened};
 use crate::format::npy::{self, Dtype};
+use crate::format::number::signed;
 use crate::format::png;
+#[cfg(feature = "draw")]
+use crate::heatmap::Bar;
 use crate::heatmap::{self, HeatmapError, Palette, Panel, Scale};
-use crate::picture::Rectangle;
-use crate::picture::{Picture, tiles};
+use crate::ledger::{Account, Note};
+use crate::picture::{DecodeOptions, Picture, PictureError, Rectangle, tiles};
+
+crate::closed_set! {
+    /// The size of maps and drawings, where a model shrinks pictures before it sees them.
+    pub enum MapSize as "map size" {
+        /// That of the picture's file: a pixel's relevance is spread evenly over the pixels that it was made of.
+        Picture = "picture",
+        /// That in which the model sees the picture.
+        Model = "model",
+    }
+}
 
 /// How maps become files.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +45,37 @@ pub struct Drawing {
     pub dtype: Dtype,
     /// Whether there are windows, to be written and drawn as well.
     pub windows: bool,
+    /// Whether drawings leave out the spread bias. A map that is drawn from its file keeps it.
+    pub bias_apart: bool,
+    /// The size of maps and drawings of pictures that were shrunk.
+    pub size: MapSize,
+    /// Whether drawings come without colour bar and caption; as they do without the feature `draw`, and bare heatmaps always.
+    pub plain: bool,
+}
+
+/// What drawings show, for their captions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    picture: String,
+    score: String,
+}
+
+impl Subject {
+    /// The explanation of the `score` of a category, or of the difference of two.
+    pub fn new(picture: &str, category: &str, against: Option<&str>, score: f64) -> Self {
+        let against = against.map_or_else(String::new, |other| format!(" − {other}"));
+        Self { picture: picture.to_string(), score: format!("{category}{against} {}", signed(score)) }
+    }
+}
+
+/// A map as it is drawn.
+struct Drawn<'a> {
+    map: ArrayView2<'a, f64>,
+    scale: f64,
+    /// What the values of the map are.
+    unit: &'static str,
+    /// What the caption says of it.
+    remark: Option<String>,
 }
 
 /// A window of a tiled explanation, as it is written.
@@ -131,6 +176,28 @@ pub struct Written {
 }
 
 impl Drawing {
+    /// The picture as it is drawn on, if it is not the one that the model sees: read from its file in its own size.
+    ///
+    /// # Errors
+    /// Those of [`Picture::open`].
+    pub fn original(
+        &self,
+        seen: &Picture,
+        file: &Path,
+        reading: &DecodeOptions,
+    ) -> Result<Option<Picture>, PictureError> {
+        let differs = self.size == MapSize::Picture && seen.shrunk_from().is_some();
+        differs.then(|| Picture::open(file, &self.reading(reading))).transpose()
+    }
+
+    /// How pictures are read to be drawn on.
+    pub fn reading(&self, of_model: &DecodeOptions) -> DecodeOptions {
+        match self.size {
+            MapSize::Picture => DecodeOptions { max_side: 0, ..of_model.clone() },
+            MapSize::Model => of_model.clone(),
+        }
+    }
+
     /// Writes an explanation: its map, its windows if there are any, and the drawings, unless the whole set decides their scale.
     ///
     /// # Errors
@@ -141,21 +208,32 @@ impl Drawing {
         base: &Base,
         picture: &Picture,
         explanation: &Explanation,
+        subject: &Subject,
     ) -> Result<Written, FilesError> {
         let map = explanation.relevance.view();
         let largest = heatmap::largest_magnitude(map);
+        let bias = explanation.spread_bias.as_ref().filter(|_| self.bias_apart);
+        let without_bias = bias.map(|bias| &explanation.relevance - bias);
+        let shown = without_bias.as_ref().map_or(map, |map| map.view());
         let mut batch = Batch::default();
         let file = path(out, &base.file("npy"));
         batch.write(&file, |out| npy::encode(map, self.dtype, out))?;
         let bytes = std::fs::metadata(&file).map_err(WriteError::io(&file))?.len();
-        batch.append(self.write_windows(out, base, picture, &explanation.windows)?);
+        batch.append(self.write_windows(out, base, picture, &explanation.windows, subject)?);
         let scale = match self.scale {
-            Scale::Picture => Some(largest),
+            Scale::Picture => Some(heatmap::largest_magnitude(shown)),
             Scale::Set => None,
             Scale::Value(value) => Some(value),
         };
         if let Some(scale) = scale {
-            batch.append(self.draw(out, base, picture, map, scale)?);
+            let remark = remark(explanation, without_bias.is_some());
+            batch.append(self.draw(
+                out,
+                base,
+                picture,
+                &Drawn { map: shown, scale, unit: A_PIXEL, remark },
+                subject,
+            )?);
         }
         Ok(Written { files: self.files(base), largest, scale, bytes, batch })
     }
@@ -164,10 +242,36 @@ impl Drawing {
     ///
     /// # Errors
     /// [`FilesError`].
-    pub fn redraw(&self, out: &Path, base: &Base, picture: &Picture, scale: f64) -> Result<Batch, FilesError> {
+    pub fn redraw(
+        &self,
+        out: &Path,
+        base: &Base,
+        picture: &Picture,
+        scale: f64,
+        subject: &Subject,
+    ) -> Result<Batch, FilesError> {
         let file = path(out, &base.file("npy"));
         let map = npy::read(&file).map_err(|error| WriteError::io(&file)(std::io::Error::other(error.reason)))?;
-        self.draw(out, base, picture, map.view(), scale)
+        let drawn = Drawn { map: map.view(), scale, unit: A_PIXEL, remark: Some("one scale for all".to_string()) };
+        self.draw(out, base, picture, &drawn, subject)
+    }
+
+    /// The drawing with its colour bar and its caption, unless it is to be plain.
+    #[cfg(feature = "draw")]
+    fn framed(&self, panel: Panel, image: RgbImage, drawn: &Drawn<'_>, subject: &Subject) -> RgbImage {
+        if self.plain || panel == Panel::Heatmap {
+            return image;
+        }
+        let bar = Bar { palette: self.palette, scale: drawn.scale, unit: drawn.unit };
+        let binarised = (panel == Panel::Binarised).then(|| "in colours: the pixels for it".to_string());
+        let caption = [subject.picture.clone(), subject.score.clone()].into_iter();
+        let caption: Vec<String> = caption.chain(binarised).chain(drawn.remark.clone()).collect();
+        heatmap::framed(&image, (panel != Panel::Binarised).then_some(&bar), &caption)
+    }
+
+    #[cfg(not(feature = "draw"))]
+    fn framed(&self, _: Panel, image: RgbImage, _: &Drawn<'_>, _: &Subject) -> RgbImage {
+        image
     }
 
     /// The files that an explanation has when all is drawn.
@@ -187,6 +291,7 @@ impl Drawing {
         base: &Base,
         picture: &Picture,
         windows: &[Window],
+        subject: &Subject,
     ) -> Result<Batch, FilesError> {
         let mut batch = Batch::default();
         if windows.is_empty() {
@@ -200,31 +305,54 @@ impl Drawing {
             let map = tiles::coarse(picture.width(), picture.height(), &scores);
             let scale = heatmap::largest_magnitude(map.view());
             let image = heatmap::render(Panel::Overlay, picture, map.view(), scale, self.palette)?;
+            let remark = format!("the scores of {} windows", windows.len());
+            let drawn = Drawn { map: map.view(), scale, unit: "score of a window", remark: Some(remark) };
+            let image = self.framed(Panel::Overlay, image, &drawn, subject);
             let notes = [("bowsight:scale", format!("{scale} (windows' scores)"))];
             batch.write(&path(out, &base.file("windows.png")), |out| png::encode(&image, &notes, out))?;
         }
         Ok(batch)
     }
 
-    /// Draws a map at `scale`.
+    /// Draws a map.
     fn draw(
         &self,
         out: &Path,
         base: &Base,
         picture: &Picture,
-        map: ArrayView2<'_, f64>,
-        scale: f64,
+        drawn: &Drawn<'_>,
+        subject: &Subject,
     ) -> Result<Batch, FilesError> {
+        let scale = drawn.scale;
         let mut batch = Batch::default();
         let notes =
             [("bowsight:scale", format!("{scale} ({})", self.scale)), ("bowsight:palette", self.palette.to_string())];
         for &panel in &self.panels {
-            let image = heatmap::render(panel, picture, map, scale, self.palette)?;
+            let image = heatmap::render(panel, picture, drawn.map, scale, self.palette)?;
+            let image = self.framed(panel, image, drawn, subject);
             let file = path(out, &base.file(&format!("{panel}.png")));
             batch.write(&file, |out| png::encode(&image, &notes, out))?;
         }
         Ok(batch)
     }
+}
+
+/// The unit of a map's values.
+const A_PIXEL: &str = "a pixel";
+
+/// What a caption says of an explanation's map.
+fn remark(explanation: &Explanation, bias_apart: bool) -> Option<String> {
+    let (ledger, windows) = (&explanation.ledger, explanation.windows.len());
+    let windows = (windows > 1).then(|| format!("mean of {windows} windows"));
+    let (spread, sunk) = (ledger.noted(Note::SpreadBias), ledger.kept(Account::BiasSink));
+    let bias = match (bias_apart, spread + sunk) {
+        (true, 0.0) if windows.is_some() => Some("without the bias".to_string()),
+        (_, 0.0) => None,
+        (apart, bias) if apart || sunk != 0.0 => Some(format!("without the bias {}", signed(bias))),
+        (_, bias) => Some(format!("with the bias {}, spread evenly", signed(bias))),
+    };
+    let remarks: Vec<String> = windows.into_iter().chain(bias).collect();
+    (!remarks.is_empty()).then(|| remarks.join(", "))
 }
 
 /// The file at a relative path with `/`, in the output folder.

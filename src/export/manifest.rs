@@ -27,6 +27,9 @@ pub struct Line {
     pub against: String,
     /// The picture's label for the category; null if the data have no labels.
     pub label: Option<i8>,
+    /// Whether the model was trained on this very file; null if it does not know its training pictures.
+    #[serde(default)]
+    pub in_training: Option<bool>,
     /// f, or f_a − f_b.
     pub score: Option<f64>,
     /// Σ of the map.
@@ -234,6 +237,7 @@ mod tests {
             path: format!("{picture}.png"),
             category: category.into(),
             against: String::new(),
+            in_training: None,
             label: None,
             score: Some(score),
             sum_relevance: None,

@@ -63,6 +63,15 @@ pub(super) struct Run {
     scale: Scale,
     dtype: String,
     max_side: usize,
+    /// Whether drawings leave out the spread bias.
+    #[serde(default)]
+    bias_apart: bool,
+    /// The size of maps, if pictures were shrunk; earlier versions had that of the model.
+    #[serde(default)]
+    map_size: String,
+    /// Whether drawings come without colour bar and caption.
+    #[serde(default)]
+    plain: bool,
     configuration: serde_json::Value,
     /// Id and number of lines of every picture, in the order of the list.
     pub pictures: Vec<(String, usize)>,
@@ -71,11 +80,13 @@ pub(super) struct Run {
 impl Plan {
     pub(super) fn run(&self, model: &dyn Model) -> Run {
         let names = model.categories();
-        let selection = match self.selection {
+        let selection = match &self.selection {
             Selection::True => "true".to_string(),
             Selection::Top => "top".to_string(),
             Selection::All => "all".to_string(),
-            Selection::One(category) => names[category].clone(),
+            Selection::Named(categories) => {
+                categories.iter().map(|&category| names[category].as_str()).collect::<Vec<_>>().join(",")
+            }
         };
         let data = self.dataset.digest();
         Run {
@@ -94,6 +105,9 @@ impl Plan {
             scale: self.drawing.scale,
             dtype: self.drawing.dtype.to_string(),
             max_side: model.reading().max_side,
+            bias_apart: self.drawing.bias_apart,
+            map_size: self.drawing.size.to_string(),
+            plain: self.drawing.plain,
             configuration: model.description(),
             pictures: self
                 .dataset
@@ -120,6 +134,7 @@ impl Plan {
             category: category.to_string(),
             against: against.to_string(),
             label,
+            in_training: None,
             score: None,
             sum_relevance: None,
             conservation_error: None,

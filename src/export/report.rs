@@ -21,6 +21,8 @@ pub struct Report {
     pub resumed: usize,
     /// Ids and reasons of pictures that failed.
     pub failed: Vec<(String, String)>,
+    /// Number of explanations of pictures that were in training.
+    pub in_training: usize,
     /// Number of explanations by tiles of pictures that are no larger than one tile.
     pub one_window: usize,
     /// The largest conservation error of any explanation, relative to max(1, |f|).
@@ -56,6 +58,7 @@ impl Report {
             return;
         }
         self.explanations += 1;
+        self.in_training += usize::from(line.in_training == Some(true));
         self.one_window += usize::from(line.windows == Some(1));
         let error = line.conservation_error.unwrap_or(0.0).abs() / line.score.unwrap_or(0.0).abs().max(1.0);
         self.largest_conservation_error = self.largest_conservation_error.max(error);

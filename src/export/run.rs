@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use rayon::prelude::*;
 
-use super::drawing::{self, Base, FilesError, Written, require_different_names};
+use super::drawing::{self, Base, FilesError, Subject, Written, require_different_names};
 use super::error::ExportError;
 use super::lock::RunLock;
 use super::manifest::{self, Header, Index, Journal, Line};
@@ -192,10 +192,21 @@ impl Export<'_> {
             Err(error) => return Ok(self.failed(entry, &chain(&error))),
         };
         *timings += &seen.timings();
+        let file = plan.dataset.file(entry);
+        let original = timings.time(Stage::DECODE, || plan.drawing.original(&picture, &file, self.model.reading()));
+        let original = match original {
+            Ok(original) => original,
+            Err(error) => return Ok(self.failed(entry, &chain(&error))),
+        };
+        let shown = original.as_ref().unwrap_or(&picture);
+        let in_training = self.model.was_trained_on_file(&file);
         for category in plan.selection.of(&entry.labels, seen.scores()) {
-            let blank = self.blank(entry, category);
+            let blank = Line { in_training, ..self.blank(entry, category) };
             let explanation = match seen.explain(&plan.query.about(category)) {
-                Ok(explanation) => explanation,
+                Ok(explanation) => match &original {
+                    Some(original) => explanation.enlarged(original.width(), original.height()),
+                    None => explanation,
+                },
                 Err(error) => {
                     done.lines.push(Line { error: Some(chain(&error)), ..blank });
                     continue;
@@ -204,10 +215,11 @@ impl Export<'_> {
             *timings += &explanation.timings;
             let against = plan.query.target.against.map(|category| self.model.categories()[category].as_str());
             let base = Base::new(&entry.id, &blank.category, against);
-            match timings.time(Stage::WRITE, || plan.drawing.write(&plan.out, &base, &picture, &explanation)) {
+            let subject = Subject::new(&entry.id, &blank.category, against, explanation.score);
+            match timings.time(Stage::WRITE, || plan.drawing.write(&plan.out, &base, shown, &explanation, &subject)) {
                 Ok(written) => {
                     done.batch.append(written.batch.clone());
-                    done.lines.push(self.line(&picture, &explanation, written, blank));
+                    done.lines.push(self.line(&explanation, written, blank));
                 }
                 Err(FilesError::Write(error)) if error.is_of_its_name() => {
                     done.lines.push(Line { error: Some(chain(&error)), ..blank });
@@ -219,13 +231,13 @@ impl Export<'_> {
     }
 
     /// The line of an explanation whose files are written.
-    fn line(&self, picture: &Picture, explanation: &Explanation, written: Written, blank: Line) -> Line {
+    fn line(&self, explanation: &Explanation, written: Written, blank: Line) -> Line {
         Line {
             score: Some(explanation.score),
             sum_relevance: Some(explanation.ledger.sum_relevance),
             conservation_error: Some(explanation.ledger.error),
-            width: Some(picture.width()),
-            height: Some(picture.height()),
+            width: Some(explanation.relevance.ncols()),
+            height: Some(explanation.relevance.nrows()),
             largest: Some(written.largest),
             scale: written.scale,
             windows: self.plan.query.tiles.map(|_| explanation.windows.len()),
@@ -254,14 +266,17 @@ impl Export<'_> {
     fn draw_set(&self, index: &Index, list: &[&Entry]) -> Result<f64, ExportError> {
         let plan = self.plan;
         let mut largest = 0.0f64;
-        let mut jobs: Vec<(&Entry, Base)> = Vec::new();
+        let mut jobs: Vec<(&Entry, Base, Subject)> = Vec::new();
         for entry in list {
             let mut see = |text: &str| {
                 if let Ok(line) = serde_json::from_str::<Line>(text)
                     && let (Some(magnitude), Some(map)) = (line.largest, line.files.get("relevance"))
                 {
+                    let against = (!line.against.is_empty()).then_some(line.against.as_str());
+                    let score = line.score.expect("a line with a map has a score");
+                    let subject = Subject::new(&entry.id, &line.category, against, score);
                     largest = largest.max(magnitude);
-                    jobs.push((entry, Base::of_map(map)));
+                    jobs.push((entry, Base::of_map(map), subject));
                 }
             };
             index
@@ -269,11 +284,11 @@ impl Export<'_> {
                 .map_err(|source| ExportError::Read { path: plan.out.clone(), source })?;
         }
         self.progress.begin("drawing", jobs.len());
-        jobs.par_iter().try_for_each(|(entry, base)| -> Result<(), ExportError> {
+        jobs.par_iter().try_for_each(|(entry, base, subject)| -> Result<(), ExportError> {
             let file = plan.dataset.file(entry);
-            let picture = Picture::open(&file, self.model.reading())
+            let picture = Picture::open(&file, &plan.drawing.reading(self.model.reading()))
                 .map_err(|error| ExportError::Read { path: file, source: std::io::Error::other(chain(&error)) })?;
-            plan.drawing.redraw(&plan.out, base, &picture, largest)?.sync().map_err(FilesError::from)?;
+            plan.drawing.redraw(&plan.out, base, &picture, largest, subject)?.sync().map_err(FilesError::from)?;
             self.progress.step();
             Ok(())
         })?;

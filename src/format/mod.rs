@@ -7,6 +7,7 @@ pub mod json;
 pub mod lock;
 pub mod names;
 pub mod npy;
+pub mod number;
 pub mod path_text;
 pub mod png;
 pub mod text;

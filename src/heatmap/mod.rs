@@ -5,6 +5,8 @@
 //! a classifier: a map drawn at its own scale looks strong however little it says.
 
 mod edges;
+#[cfg(feature = "draw")]
+mod frame;
 mod palette;
 mod panel;
 mod scale;
@@ -13,6 +15,8 @@ pub mod sheet;
 
 use ndarray::ArrayView2;
 
+#[cfg(feature = "draw")]
+pub use frame::{Bar, framed};
 pub use palette::Palette;
 pub use panel::{Panel, render};
 pub use scale::Scale;

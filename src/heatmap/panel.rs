@@ -12,7 +12,7 @@ crate::closed_set! {
     pub enum Panel as "heatmap" {
         /// The map in colours.
         Heatmap = "heatmap",
-        /// The map in colours, half transparent over the grey picture (B15's Fig 6, right).
+        /// The map in colours over the grey picture; the more relevant a pixel, the less transparent its colour.
         Overlay = "overlay",
         /// The map in colours with the picture's prominent edges (B15's Figs 7–10, middle).
         Edges = "edges",
@@ -23,8 +23,8 @@ crate::closed_set! {
     }
 }
 
-/// Share of the map's colour in an overlay.
-const OVERLAY: f32 = 0.55;
+/// A pixel of relevance R has opacity `(|R|/scale)^OPACITY` in an overlay: below 1, so that weak relevance is still seen.
+const OPACITY: f64 = 0.6;
 /// Factor of the brightness of pixels whose relevance is not positive, in a binarised picture.
 const SHADE: f32 = 0.35;
 /// Number of white columns between the parts of a triplet.
@@ -70,11 +70,11 @@ fn blend(a: Rgb<u8>, b: Rgb<u8>, share: f32) -> Rgb<u8> {
 
 fn overlay(picture: &Picture, map: ArrayView2<'_, f64>, scale: f64, palette: Palette) -> RgbImage {
     let grey = imageops::grayscale(&picture.rgb8());
-    let mut image = heatmap(map, scale, palette);
-    for (pixel, grey) in image.pixels_mut().zip(grey.pixels()) {
-        *pixel = blend(*pixel, Rgb([grey.0[0]; 3]), OVERLAY);
-    }
-    image
+    RgbImage::from_fn(map.ncols() as u32, map.nrows() as u32, |x, y| {
+        let value = map[(y as usize, x as usize)];
+        let value = if scale > 0.0 && !value.is_nan() { (value / scale).clamp(-1.0, 1.0) } else { 0.0 };
+        blend(Rgb(palette.colour(value)), Rgb([grey.get_pixel(x, y).0[0]; 3]), value.abs().powf(OPACITY) as f32)
+    })
 }
 
 fn edges(picture: &Picture, map: ArrayView2<'_, f64>, scale: f64, palette: Palette) -> Result<RgbImage, HeatmapError> {
@@ -148,6 +148,19 @@ mod tests {
         for &palette in Palette::ALL {
             let image = render(Panel::Heatmap, &picture, map.view(), 0.0, palette).unwrap();
             assert!(image.pixels().all(|pixel| pixel.0 == palette.colour(0.0)));
+        }
+    }
+
+    #[test]
+    fn an_overlay_is_the_grey_picture_where_nothing_is_relevant_and_the_palette_at_the_ends() {
+        let picture = picture(20, 10);
+        let map = Array2::from_shape_fn((10, 20), |(y, _)| [0.0, 1.0, -2.0, f64::NAN, 0.5][y % 5]);
+        let image = render(Panel::Overlay, &picture, map.view(), 1.0, Palette::Diverging).unwrap();
+        for (x, y, pixel) in image.enumerate_pixels() {
+            let grey = if x < 10 { [40; 3] } else { [210; 3] };
+            let half = blend(Rgb(Palette::Diverging.colour(0.5)), Rgb(grey), 0.5f32.powf(0.6)).0;
+            let ends = [Palette::Diverging.colour(1.0), Palette::Diverging.colour(-1.0)];
+            assert_eq!(pixel.0, [grey, ends[0], ends[1], grey, half][y as usize % 5], "({x}, {y})");
         }
     }
 

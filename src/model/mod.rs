@@ -5,8 +5,10 @@ pub mod evidence;
 mod failure;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::explanation::{Explanation, Query};
+use crate::format::sha256_of_file;
 use crate::heatmap::Looks;
 use crate::picture::tiles::Tiles;
 use crate::picture::{DecodeOptions, Picture, Rectangle};
@@ -31,6 +33,8 @@ pub struct Presentation {
     pub tiles: Option<Tiles>,
     /// Colours of drawings and their scale.
     pub looks: Looks,
+    /// Whether drawings leave out the spread bias, which says nothing about places.
+    pub bias_apart: bool,
 }
 
 /// A trained classifier of several categories, with a method to explain its scores.
@@ -40,6 +44,14 @@ pub trait Model: Send + Sync {
 
     /// How files become pictures for this model: as they did in its training.
     fn reading(&self) -> &DecodeOptions;
+
+    /// Whether it was trained on the file with this SHA-256, in hexadecimal; none if the model does not know its training pictures.
+    fn was_trained_on(&self, digest: &str) -> Option<bool>;
+
+    /// The usual longer side, in pixels, of the pictures that it was trained on, as it read them; none if it does not know.
+    fn usual_side(&self) -> Option<usize> {
+        None
+    }
 
     /// Everything that was chosen for model and method, for records beside results.
     fn description(&self) -> serde_json::Value;
@@ -78,6 +90,11 @@ pub trait Model: Send + Sync {
     /// Scores changed copies of a picture. A family that can recompute only what a change reaches has its own; this one carries every copy forward whole.
     fn rescorer<'a>(&'a self) -> Box<dyn Rescorer + 'a> {
         Box::new(Whole { model: self, scores: Vec::new() })
+    }
+
+    /// Whether it was trained on this very file; none if the file can't be read, or the model does not know its training pictures.
+    fn was_trained_on_file(&self, file: &Path) -> Option<bool> {
+        self.was_trained_on(&sha256_of_file(file).ok()?)
     }
 
     /// Finds a category by its name.

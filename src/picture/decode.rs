@@ -86,9 +86,16 @@ impl Picture {
         let orientation = decoder.orientation().map_err(fail)?;
         let mut image = DynamicImage::from_decoder(decoder).map_err(fail)?;
         image.apply_orientation(orientation);
-        let image = limit(image, options.max_side);
-        from_dynamic(image)
+        let own = (image.width() as usize, image.height() as usize);
+        let picture = from_dynamic(limit(image, options.max_side))?;
+        let shrunk_from = (own != (picture.width, picture.height)).then_some(own);
+        Ok(Picture { shrunk_from, ..picture })
     }
+}
+
+/// Width and height that a file's header tells, not turned upright; none if it tells nothing.
+pub fn header_size(path: &Path) -> Option<(u32, u32)> {
+    ImageReader::open(path).ok()?.with_guessed_format().ok()?.into_dimensions().ok()
 }
 
 fn from_dynamic(image: DynamicImage) -> Result<Picture, PictureError> {
@@ -171,6 +178,7 @@ mod tests {
         let open = |max_side| {
             let options = DecodeOptions { max_side, ..DecodeOptions::default() };
             let picture = Picture::decode(&bytes, Path::new("x"), &options).unwrap();
+            assert_eq!(picture.shrunk_from(), (1..23).contains(&max_side).then_some((23, 17)));
             (picture.width(), picture.height())
         };
         assert_eq!(open(0), (23, 17));

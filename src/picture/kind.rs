@@ -15,6 +15,18 @@ pub(super) enum Kind {
     Other(Cow<'static, str>),
 }
 
+/// The name of the picture format that `bytes` are in, if it is one that is read.
+pub fn format_name(bytes: &[u8]) -> Option<&'static str> {
+    match of(bytes) {
+        Kind::Read(ImageFormat::Jpeg) => Some("JPEG"),
+        Kind::Read(ImageFormat::Png) => Some("PNG"),
+        Kind::Read(ImageFormat::Tiff) => Some("TIFF"),
+        Kind::Read(ImageFormat::WebP) => Some("WebP"),
+        Kind::Read(ImageFormat::Bmp) => Some("BMP"),
+        _ => None,
+    }
+}
+
 /// What a file of Git Large File Storage is whose content was not fetched.
 pub(super) const LFS_POINTER: &str = "a pointer of Git LFS without its content";
 

@@ -1,6 +1,7 @@
 //! Layer 0: pictures.
 
 mod decode;
+mod enlarge;
 mod jpeg;
 mod kind;
 mod rectangle;
@@ -13,7 +14,9 @@ use std::path::PathBuf;
 use image::RgbImage;
 use ndarray::Array2;
 
-pub use decode::DecodeOptions;
+pub use decode::{DecodeOptions, header_size};
+pub use enlarge::enlarge;
+pub use kind::format_name;
 pub use rectangle::Rectangle;
 
 /// Why a picture could not be read or cut.
@@ -125,6 +128,8 @@ pub struct Picture {
     width: usize,
     height: usize,
     samples: Samples,
+    /// Width and height before it was shrunk.
+    shrunk_from: Option<(usize, usize)>,
 }
 
 /// Interleaved RGB, row by row.
@@ -150,7 +155,7 @@ impl Picture {
     fn new(width: usize, height: usize, found: usize, samples: Samples) -> Result<Self, PictureError> {
         let expected = width.saturating_mul(height).saturating_mul(3);
         if found == expected && found > 0 {
-            Ok(Self { width, height, samples })
+            Ok(Self { width, height, samples, shrunk_from: None })
         } else {
             Err(PictureError::WrongSize { width, height, expected, found })
         }
@@ -164,6 +169,11 @@ impl Picture {
     /// Height in pixels.
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// Width and height that it had before it was shrunk to a limit, if it was.
+    pub fn shrunk_from(&self) -> Option<(usize, usize)> {
+        self.shrunk_from
     }
 
     /// The picture in 8 bits; 16-bit samples are divided by 257 and rounded.
@@ -223,7 +233,7 @@ impl Picture {
             Samples::Eight(samples) => Samples::Eight(rows(samples, self.width, (x0, x1), (y0, y1))),
             Samples::Sixteen(samples) => Samples::Sixteen(rows(samples, self.width, (x0, x1), (y0, y1))),
         };
-        Ok(Self { width, height, samples })
+        Ok(Self { width, height, samples, shrunk_from: None })
     }
 }
 

@@ -74,6 +74,18 @@ macro_rules! closed_set {
             }
         }
 
+        /// On the command line, the names are completed and listed in the help.
+        #[cfg(feature = "cli")]
+        impl clap::builder::ValueParserFactory for $type {
+            type Parser = clap::builder::ValueParser;
+
+            fn value_parser() -> Self::Parser {
+                use clap::builder::TypedValueParser;
+                let names = clap::builder::PossibleValuesParser::new(Self::ALL.iter().map(|variant| variant.name()));
+                clap::builder::ValueParser::new(names.try_map(|name| name.parse::<Self>()))
+            }
+        }
+
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.name())

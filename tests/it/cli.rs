@@ -63,7 +63,7 @@ fn the_printed_configuration_is_a_configuration() {
     let errors = fail(2, &["train", "--print-config", "--config", super::setting::text(&path)]);
     assert!(errors.contains("svm.tolerence") && errors.contains("did you mean \"tolerance\"?"), "{errors}");
     let errors = fail(2, &["train", "--print-config", "--mapping", "sof"]);
-    assert!(errors.contains("unknown mapping \"sof\"") && errors.contains("\"soft\""), "{errors}");
+    assert!(errors.contains("invalid value 'sof' for '--mapping <KIND>'") && errors.contains("'soft'"), "{errors}");
     let errors = fail(2, &["train", "--print-config", "--words", "0", "--power", "-1"]);
     assert!(errors.contains("words") && errors.contains("power"), "all faults together: {errors}");
 }
@@ -101,8 +101,18 @@ fn an_explanation_writes_maps_pictures_and_its_account() {
     let folder = tempfile::tempdir().unwrap();
     let out = text(folder.path());
     let one = picture(1);
-    let arguments = ["explain", text(&one), "--model", text(model()), "--category", "all", "--out", out];
-    let found = json(&succeed(&[&arguments[..], &["--format", "json", "--dtype", "f64", "--trace"]].concat()));
+    let plain = folder.path().join("plain");
+    let arguments = ["explain", text(&one), "--model", text(model()), "--category", "all"];
+    let numbers = ["--format", "json", "--dtype", "f64", "--trace", "--bias", "spread", "--out", out];
+    let found = json(&succeed(&[&arguments[..], &numbers].concat()));
+    // Unless the bias is asked for, drawings leave it out: their scale is that of the map that keeps it apart.
+    let scale_of = |more: &[&str]| {
+        let found = json(&succeed(&[&arguments[..], &["--format", "json", "--out", text(&plain)], more].concat()));
+        found["explanations"][0]["scale"].as_f64().unwrap()
+    };
+    let (drawn, sunk) = (scale_of(&[]), scale_of(&["--bias", "sink"]));
+    assert!((drawn - sunk).abs() < 1e-9 * sunk && drawn != found["explanations"][0]["scale"]);
+    assert_eq!(found["explanations"][0]["scale"], scale_of(&["--bias", "spread"]));
     let explanations = found["explanations"].as_array().unwrap();
     assert_eq!(explanations.len(), 2);
     for explanation in explanations {
@@ -113,8 +123,16 @@ fn an_explanation_writes_maps_pictures_and_its_account() {
         let number = |key: &str| ledger[key].as_f64().unwrap();
         let total = map.sum() + number("bias_sink") + number("no_features") + number("taylor_residual");
         assert!((total - number("score")).abs() < 1e-9);
+        // Below all but the bare heatmap are the colour bar and the caption, which --plain leaves away.
+        let plain = [&arguments[..], &["--plain", "--bias", "spread", "--out", text(&plain)]].concat();
+        succeed(&plain);
         for kind in ["heatmap", "overlay", "triplet"] {
-            assert!(image::open(file(kind)).unwrap().height() == 90);
+            let name = explanation["files"][kind].as_str().unwrap();
+            let (drawn, bare) =
+                (image::open(file(kind)).unwrap(), image::open(folder.path().join("plain").join(name)).unwrap());
+            assert_eq!(bare.height(), 90);
+            assert_eq!(drawn.height() == 90, kind == "heatmap");
+            assert_eq!(drawn.crop_imm(0, 0, bare.width(), 90), bare, "{kind}");
         }
         let trace = bowsight::bow::trace_file::read(&std::fs::read(file("trace")).unwrap()).unwrap();
         assert_eq!(trace.relevance, map);
@@ -122,8 +140,8 @@ fn an_explanation_writes_maps_pictures_and_its_account() {
         let scale = explanation["scale"].as_f64().unwrap();
         assert_eq!(scale, map.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
     }
-    let printed = succeed(&[&arguments[..], &["--no-heatmap"]].concat());
-    assert!(printed.contains("sum of the pixels") && printed.contains("conservation error"), "{printed}");
+    let printed = succeed(&[&arguments[..], &["--no-heatmap", "--out", out]].concat());
+    assert!(printed.contains("places in the picture") && printed.contains("the score: their sum"), "{printed}");
 }
 
 /// Where scores are means over mirror twins, a map is a mean map that conserves its score; there is no trace of it.
@@ -220,7 +238,7 @@ fn tiles_are_explained_drawn_and_accounted_for() {
     let folder = tempfile::tempdir().unwrap();
     let one = picture(2);
     let base = ["explain", text(&one), "--model", text(model()), "--category", "circle", "--out", text(folder.path())];
-    let found = json(&succeed(&[&base[..], &["--tiles", "40/20", "--trace", "--format", "json"]].concat()));
+    let found = json(&succeed(&[&base[..], &["--tiles", "40/20", "--trace", "--plain", "--format", "json"]].concat()));
     let explanation = &found["explanations"][0];
     let windows = explanation["windows"].as_array().unwrap();
     // 110×90 pixels: 5 columns (the last moved to the border) and 4 rows.
@@ -233,7 +251,7 @@ fn tiles_are_explained_drawn_and_accounted_for() {
     assert_eq!((coarse.width(), coarse.height()), (110, 90));
     assert!(folder.path().join("000002.circle.x20y40.trace.safetensors").is_file());
     let printed = succeed(&[&base[..], &["--tiles", "200/50", "--no-heatmap"]].concat());
-    assert!(printed.contains("1 window, the whole picture"), "{printed}");
+    assert!(printed.contains("the score of the one window, the whole picture"), "{printed}");
     for (tiles, part) in [("12/6", "\"--tiles\" must be at least"), ("40", "SIDE/OFFSET"), ("20/40", "SIDE/OFFSET")] {
         let errors = fail(2, &[&base[..], &["--tiles", tiles]].concat());
         assert!(errors.contains(part) && errors.contains(tiles), "{errors}");

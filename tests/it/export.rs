@@ -334,7 +334,7 @@ fn another_export_in_the_same_folder_is_refused_with_what_differs() {
     let out = folder.path().join("out");
     succeed(&arguments(&out, &[]));
     let before = contents(&out);
-    let errors = fail(2, &arguments(&out, &["--bias", "sink", "--palette", "diverging"]));
+    let errors = fail(2, &arguments(&out, &["--bias", "sink", "--palette", "jet"]));
     assert!(errors.contains("\"bias\"") && errors.contains("\"palette\"") && errors.contains("hint:"), "{errors}");
     assert!(before == contents(&out), "the refused run changed something");
 }

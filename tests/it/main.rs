@@ -5,6 +5,7 @@ mod data;
 mod edges;
 mod export;
 mod figures;
+mod first_hour;
 mod folds;
 mod formats;
 mod fuzz;

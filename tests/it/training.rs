@@ -529,6 +529,7 @@ fn bad_training_pictures_cost_only_themselves() {
     let path = folder.path().join("m.bowsight");
     let mut arguments = vec!["train", "--data", text(&root), "--model", text(&path), "--max-unreadable", "50"];
     arguments.extend(SMALL);
+    arguments.push("--strict");
     let errors = fail(3, &arguments);
     assert!(
         errors.contains("plain/broken") && errors.contains("noisy/tiny") && errors.contains("random pairs of halves"),

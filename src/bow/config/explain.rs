@@ -14,6 +14,8 @@ use crate::settings::text::optional;
 pub struct ExplainConfig {
     /// Where the bias goes.
     pub bias: BiasMode,
+    /// Where the bias goes in drawings. Spread, it tints every pixel and says nothing about places.
+    pub drawn_bias: BiasMode,
     /// Whether pictures are explained by windows; side and offset.
     #[serde(with = "optional")]
     pub tiles: Option<Tiles>,
@@ -44,14 +46,15 @@ impl ExplainConfig {
 
     /// The presentation.
     pub fn presentation(&self) -> Presentation {
-        Presentation { tiles: self.tiles, looks: Looks { palette: self.palette, scale: self.scale } }
+        let looks = Looks { palette: self.palette, scale: self.scale };
+        Presentation { tiles: self.tiles, looks, bias_apart: self.drawn_bias == BiasMode::Sink }
     }
 }
 
 impl Default for ExplainConfig {
     fn default() -> Self {
         let Explaining { bias, decomposition, roots, candidates } = Explaining::default();
-        let (scale, palette) = (Scale::Picture, Palette::Jet);
-        Self { bias, tiles: None, decomposition, roots, candidates, scale, palette }
+        let (drawn_bias, scale, palette) = (BiasMode::Sink, Scale::Picture, Palette::Diverging);
+        Self { bias, drawn_bias, tiles: None, decomposition, roots, candidates, scale, palette }
     }
 }

@@ -19,11 +19,12 @@ mod weights;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::path::PathBuf;
 
 use super::channel::Encoder;
 use super::config::{Settings, Solver, Twins};
 use super::model::{BagOfWords, FittedChannel};
-use super::record::TrainingRecord;
+use super::record::{LongerSides, TrainingRecord};
 use crate::dataset::{Dataset, Entry};
 use crate::evaluate::PictureScores;
 use crate::progress::{Progress, WarnOnce};
@@ -84,6 +85,8 @@ pub fn train_with(
     let pictures: Vec<String> = originals.map(|picture| picture.id().to_string()).collect();
     let digest_of: HashMap<&str, &String> =
         data.split.pictures.iter().map(|entry| entry.id.as_str()).zip(&files).collect();
+    let used = data.split.pictures.iter().filter(|entry| !learnt.left_out.iter().any(|picture| picture.id == entry.id));
+    let used: Vec<PathBuf> = used.map(|entry| data.split.file(entry)).collect();
     let training = TrainingRecord {
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: settings.seed,
@@ -91,6 +94,7 @@ pub fn train_with(
         split: data.split.split.clone(),
         digests: pictures.iter().map(|id| digest_of[id.as_str()].clone()).collect(),
         pictures,
+        longer_sides: LongerSides::of(used.iter().map(PathBuf::as_path)),
         left_out: learnt.left_out.iter().map(|picture| picture.id.clone()).collect(),
         categories: data.split.categories.clone(),
         support_pictures: learnt.support.iter().map(|&i| part.pictures[i].clone()).collect(),

@@ -6,7 +6,7 @@
 //! 1. those whose mean AP is within two standard errors of the best, less those that leave most machines without a free support vector
 //!    (unless all do);
 //! 2. of these, those whose balanced accuracy is within two standard errors of the best;
-//! 3. of these, the largest; or the smallest that does exactly the same.
+//! 3. of these, the largest; or the smallest that does exactly the same, at 0 too.
 //!
 //! The standard errors are those of the difference to the best, by bootstrap over the validation pictures, or over their groups. Where every
 //! picture has one category, the balanced accuracy is that of deciding for the largest score; otherwise the mean over the categories of that of
@@ -171,9 +171,11 @@ impl<'a> Trials<'a> {
             let sum = |of: fn(&Point) -> usize| rounds(at).map(of).sum::<usize>();
             sum(|point| point.bounded) as f64 / sum(|point| point.machines).max(1) as f64
         };
+        let mean_at_zero = over_categories(&at_zero);
         Curves {
             mean_precision: over_categories(&precision),
-            accuracy: of_largest.unwrap_or_else(|| over_categories(&at_zero)),
+            accuracy: of_largest.unwrap_or_else(|| mean_at_zero.clone()),
+            mean_at_zero,
             bounded: points().map(share).collect(),
             precision,
             at_zero,
@@ -195,7 +197,7 @@ impl<'a> Trials<'a> {
         if curves.mean_precision[0][0].is_none() {
             return Err(TrainError::NothingToValidate { fit: fit.name.clone(), validate: validate.name.clone() });
         }
-        let common = pick(&curves.mean_precision, &curves.accuracy, &curves.bounded);
+        let common = pick(&curves.mean_precision, &curves.accuracy, &curves.mean_at_zero, &curves.bounded);
         let of_category = |values: &[Vec<Values>], category: usize| -> Vec<Values> {
             values.iter().map(|at| at[category].clone()).collect()
         };
@@ -204,8 +206,8 @@ impl<'a> Trials<'a> {
             .map(|category| match own(category) {
                 false => common,
                 true => {
-                    let (precision, accuracy) = (&curves.precision, &curves.at_zero);
-                    pick(&of_category(precision, category), &of_category(accuracy, category), &curves.bounded)
+                    let accuracy = of_category(&curves.at_zero, category);
+                    pick(&of_category(&curves.precision, category), &accuracy, &accuracy, &curves.bounded)
                 }
             })
             .collect();
@@ -249,6 +251,8 @@ struct Curves {
     mean_precision: Vec<Values>,
     /// Balanced accuracy of all decisions, by C.
     accuracy: Vec<Values>,
+    /// Mean over the categories of the balanced accuracy of deciding at 0, by C.
+    mean_at_zero: Vec<Values>,
     /// Share of the machines whose support vectors are all at their bound, by C.
     bounded: Vec<f64>,
 }
@@ -277,12 +281,12 @@ fn balanced_at_zero(scores: &[f64], truth: &[i8], times: impl Fn(usize) -> u32) 
 }
 
 /// The point of the grid that the rule takes.
-fn pick(precision: &[Values], accuracy: &[Values], bounded: &[f64]) -> usize {
+fn pick(precision: &[Values], accuracy: &[Values], at_zero: &[Values], bounded: &[f64]) -> usize {
     let all: Vec<usize> = (0..precision.len()).collect();
     let ranked = as_good_as_the_best(precision, &all);
     let free: Vec<usize> = ranked.iter().copied().filter(|&point| bounded[point] <= 0.5).collect();
     let decided = as_good_as_the_best(accuracy, if free.is_empty() { &ranked } else { &free });
-    let same = |a: usize, b: usize| precision[a][0] == precision[b][0] && accuracy[a][0] == accuracy[b][0];
+    let same = |a: usize, b: usize| [precision, accuracy, at_zero].iter().all(|values| values[a][0] == values[b][0]);
     let largest = *decided.last().expect("the best is as good as the best");
     *decided.iter().find(|&&point| (point..=largest).all(|at| same(at, largest))).unwrap_or(&largest)
 }
@@ -315,27 +319,30 @@ mod tests {
         // The first ranks best by chance and decides as a coin does.
         let precision = [values(0.91, 0.02, 0), values(0.90, 0.02, 1), values(0.90, 0.02, 1)];
         let accuracy = [values(0.50, 0.0, 0), values(0.85, 0.01, 0), values(0.60, 0.01, 1)];
-        assert_eq!(pick(&precision, &accuracy, &[0.0; 3]), 1);
+        assert_eq!(pick(&precision, &accuracy, &accuracy, &[0.0; 3]), 1);
         // What ranks worse for sure is not taken, whatever it decides.
         let precision = [values(0.91, 0.001, 0), values(0.80, 0.001, 1), values(0.80, 0.001, 1)];
-        assert_eq!(pick(&precision, &accuracy, &[0.0; 3]), 0);
+        assert_eq!(pick(&precision, &accuracy, &accuracy, &[0.0; 3]), 0);
     }
 
     #[test]
     fn machines_without_a_free_vector_are_taken_only_if_all_are_such() {
         let same = || [values(0.9, 0.01, 0), values(0.9, 0.01, 0)];
         let accuracy = [values(0.9, 0.0, 0), values(0.8, 0.0, 0)];
-        assert_eq!(pick(&same(), &accuracy, &[1.0, 0.0]), 1);
-        assert_eq!(pick(&same(), &accuracy, &[1.0, 1.0]), 0);
+        assert_eq!(pick(&same(), &accuracy, &accuracy, &[1.0, 0.0]), 1);
+        assert_eq!(pick(&same(), &accuracy, &accuracy, &[1.0, 1.0]), 0);
     }
 
     #[test]
     fn of_equal_points_the_smallest_is_taken_of_good_ones_the_largest() {
         let accuracy = [values(0.7, 0.0, 0), values(0.8, 0.0, 0), values(0.8, 0.0, 0), values(0.8, 0.0, 0)];
         let precision: Vec<Values> = (0..4).map(|_| values(0.9, 0.0, 0)).collect();
-        assert_eq!(pick(&precision, &accuracy, &[0.0; 4]), 1);
+        assert_eq!(pick(&precision, &accuracy, &accuracy, &[0.0; 4]), 1);
+        // Where all rank and decide alike, the scores should still pass 0.
+        let at_zero = [values(0.5, 0.0, 0), values(0.5, 0.0, 0), values(0.9, 0.0, 0), values(0.9, 0.0, 0)];
+        assert_eq!(pick(&precision, &accuracy, &at_zero, &[0.0; 4]), 2);
         let precision = [values(0.9, 0.0, 0), values(0.90, 0.0, 0), values(0.9, 0.0, 0), values(0.899, 0.01, 1)];
-        assert_eq!(pick(&precision, &accuracy, &[0.0; 4]), 3);
+        assert_eq!(pick(&precision, &accuracy, &accuracy, &[0.0; 4]), 3);
     }
 
     #[test]

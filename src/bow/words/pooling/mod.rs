@@ -104,6 +104,8 @@ pub struct Shared {
     pub relevance: Vec<f64>,
     /// How much of it came from dimensions that no feature fills (the set Z); it is spread evenly, so it is not evidence.
     pub through_empty: f64,
+    /// Number of these dimensions.
+    pub empty: usize,
 }
 
 /// Pools the weights of `features`, each with its centre, in the `cells` of `stride` dimensions.
@@ -162,7 +164,7 @@ impl Pooled {
         }
         if shares.features == 0 {
             let kept = Kept { account: Account::NoReceiver, amount: r3.iter().sum() };
-            return (Shared { relevance: Vec::new(), through_empty: 0.0 }, kept);
+            return (Shared { relevance: Vec::new(), through_empty: 0.0, empty: 0 }, kept);
         }
         let rates = self.rates(&shares, r3);
         let relevance = features
@@ -179,7 +181,7 @@ impl Pooled {
                 sum
             })
             .collect();
-        let shared = Shared { relevance, through_empty: rates.through_empty };
+        let shared = Shared { relevance, through_empty: rates.through_empty, empty: rates.empty };
         (shared, Kept { account: Account::NoReceiver, amount: 0.0 })
     }
 
@@ -192,7 +194,7 @@ impl Pooled {
     fn rates(&self, shares: &Shares, r3: &[f64]) -> Rates {
         let mut per_share = vec![0.0; r3.len()];
         let mut per_feature = vec![0.0; self.counts.len()];
-        let (mut without_receiver, mut through_empty) = (0.0, 0.0);
+        let (mut without_receiver, mut through_empty, mut empty_dimensions) = (0.0, 0.0, 0);
         for (cell, &count) in self.counts.iter().enumerate() {
             let mut empty = 0.0;
             for d in cell * self.stride..(cell + 1) * self.stride {
@@ -200,6 +202,7 @@ impl Pooled {
                     per_share[d] = r3[d] / shares.total[d];
                 } else {
                     empty += r3[d];
+                    empty_dimensions += 1;
                 }
             }
             through_empty += empty;
@@ -209,7 +212,8 @@ impl Pooled {
                 without_receiver += empty;
             }
         }
-        Rates { per_share, per_feature, uniform: without_receiver / shares.features as f64, through_empty }
+        let uniform = without_receiver / shares.features as f64;
+        Rates { per_share, per_feature, uniform, through_empty, empty: empty_dimensions }
     }
 }
 
@@ -232,6 +236,8 @@ struct Rates {
     uniform: f64,
     /// The relevance of all dimensions in Z.
     through_empty: f64,
+    /// Their number.
+    empty: usize,
 }
 
 #[cfg(test)]
