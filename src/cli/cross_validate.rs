@@ -21,10 +21,10 @@ use crate::format::atomic::{AtomicFile, WriteError};
   bowsight cross-validate --data pictures/ --folds 5
   bowsight cross-validate --data patients.csv --folds 10 --mapping rank --c 10 --scores scores.csv
 
-Each fold's pictures are scored by a classifier trained on the others, its visual words included. Unless C is given, it is
-chosen on halves of the training pictures. Folds are drawn at random from the seed, stratified by category; pictures of one
-group (the column \"group\" of a CSV list) share a fold. Measures are given as mean and standard deviation over the folds,
-and over all pictures together (pooled).")]
+Each fold's pictures are scored by a classifier trained on the others, its visual words included. Unless C is given, it is \
+    chosen on halves of the training pictures. Folds are drawn at random from the seed, stratified by category; pictures of one \
+    group (the column \"group\" of a CSV list) share a fold. Measures are given as mean and standard deviation over the folds, \
+    and over all pictures together (pooled).")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     data: Data,

@@ -50,8 +50,8 @@ const STRIP: (usize, usize) = (160, 360);
 #[command(after_help = "Example:
   bowsight demo --out demo-output
 
-Trains on tiles of the left halves of brick, grass and gravel, tests on tiles of the right halves, and explains a mosaic
-of three strips of the right halves: how much of each category's positive relevance lies in its own strip?")]
+Trains on tiles of the left halves of brick, grass and gravel, tests on tiles of the right halves, and explains a mosaic \
+    of three strips of the right halves: how much of each category's positive relevance lies in its own strip?")]
 pub(crate) struct Arguments {
     /// The folder for everything that the demo makes
     #[arg(long, value_name = "DIR", default_value = "demo-output", value_hint = clap::ValueHint::DirPath)]

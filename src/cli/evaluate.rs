@@ -13,19 +13,20 @@ use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
 use crate::evaluate::{self, Interval, Intervals, Measures, PictureScores};
 use crate::format::atomic::{AtomicFile, WriteError};
+use crate::format::number::counted;
 use crate::model::PictureFailure;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   bowsight evaluate --data VOC2012 --split test --model voc.bowsight --scores scores.csv
 
-Average precision in both definitions of the PASCAL VOC challenge: the mean over eleven recall points (2007) and the
-area under the precision-recall curve (2010). Difficult pictures are left out; a category without positives has none.
-ROC AUC is the share of pairs of a positive and a negative picture that are in the right order. Where every picture has one
-category, accuracies and the confusion matrix are those of deciding for the category of the largest score.
+Average precision in both definitions of the PASCAL VOC challenge: the mean over eleven recall points (2007) and the \
+    area under the precision-recall curve (2010). Difficult pictures are left out; a category without positives has none. \
+    ROC AUC is the share of pairs of a positive and a negative picture that are in the right order. Where every picture has one \
+    category, accuracies and the confusion matrix are those of deciding for the category of the largest score.
 
-In brackets stand 95 % bootstrap intervals: how far the figure could lie elsewhere had other pictures of the same kind been
-taken. [–] where the pictures are too few or too easy to tell. Pictures that were in training are counted.")]
+In brackets stand 95 % bootstrap intervals: how far the figure could lie elsewhere had other pictures of the same kind been \
+    taken. [–] where the pictures are too few or too easy to tell. Pictures that were in training are counted.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     data: Data,
@@ -54,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let found = Found {
         dataset,
         failed,
-        in_training: counted(&evaluate::in_training(&*model, dataset)),
+        in_training: trained_on(&evaluate::in_training(&*model, dataset)),
         measures: evaluate::measure(dataset, &scores),
         intervals: Intervals::of(dataset, &scores, global.seed.unwrap_or(0)),
     };
@@ -71,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
 }
 
 /// Number of pictures that were in training; none if that can't be told of any.
-pub(super) fn counted(in_training: &[Option<bool>]) -> Option<usize> {
+pub(super) fn trained_on(in_training: &[Option<bool>]) -> Option<usize> {
     let known: Vec<bool> = in_training.iter().flatten().copied().collect();
     (!known.is_empty()).then(|| known.into_iter().filter(|&known| known).count())
 }
@@ -79,7 +80,7 @@ pub(super) fn counted(in_training: &[Option<bool>]) -> Option<usize> {
 /// How many pictures were in training.
 pub(super) fn in_training_text(count: usize, all: usize) -> String {
     let were = if count == 1 { "was" } else { "were" };
-    format!("{count} of {all} pictures {were} in training")
+    format!("{count} of {} {were} in training", counted(all, "picture"))
 }
 
 /// What was measured.
@@ -193,7 +194,7 @@ pub(super) fn percent(value: Option<f64>) -> String {
 /// The line that says how many pictures of which split were measured.
 pub(super) fn pictures_line(dataset: &Dataset, failed: usize) -> String {
     let left_out = if failed > 0 { format!(", {failed} left out") } else { String::new() };
-    format!("{} pictures of \"{}\"{left_out}\n", dataset.pictures.len() - failed, dataset.split)
+    format!("{} of \"{}\"{left_out}\n", counted(dataset.pictures.len() - failed, "picture"), dataset.split)
 }
 
 /// The confusion table: truth by row, decisions by column.

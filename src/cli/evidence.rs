@@ -28,6 +28,10 @@ use crate::picture::Picture;
 
 /// Size of the sheets' pictures in pixels.
 const CELL: (u32, u32) = (260, 180);
+/// Width of a column of words in pixels: the picture, or its row of patches, and some space for the captions.
+const COLUMN: u32 = 430;
+/// Side of an example patch in pixels.
+const PATCH: u32 = 64;
 
 /// Which evidence to report besides the map.
 #[derive(Debug, Args)]
@@ -85,6 +89,10 @@ struct FoundWord {
     channel: usize,
     word: usize,
     relevance: f64,
+    /// Its part of what all words of its sign say.
+    share: f64,
+    /// The part of all words of its sign that are at least as large.
+    cumulative: f64,
     present: bool,
 }
 
@@ -313,9 +321,11 @@ impl Reader<'_> {
         let words = elements.ranked();
         let sum: f64 = words.iter().map(|word| word.relevance).sum();
         let shown = &words[..count.min(words.len())];
+        let shares = shares(&words);
         if self.draw {
             let mut rows = vec![self.own_row(place, format!("sum over all {} words {sum:+.4}", words.len()))?];
-            let cell = |word: &Element| -> Result<Cell, Error> {
+            let cell = |at: usize| -> Result<Cell, Error> {
+                let word = &words[at];
                 let map = elements.map(word);
                 let name = if self.model.channels.len() > 1 {
                     format!("channel {}, word {}", word.group, word.number)
@@ -328,21 +338,32 @@ impl Reader<'_> {
                 if !patches.is_empty() {
                     image = stacked(&image, &patches);
                 }
-                Ok(Cell::new(image, [name, format!("{:+.5}{note}", word.relevance)]))
+                let way = if word.relevance > 0.0 { "for" } else { "against" };
+                let (share, cumulative) = shares[at];
+                let amount = format!("{:+.5}{note}: {share:.1} % of all that speaks {way}", word.relevance);
+                Ok(Cell::new(padded(&image, COLUMN), [name, amount, format!("{cumulative:.1} % so far")]))
             };
-            for four in shown.chunks(4) {
-                rows.push((String::new(), four.iter().map(cell).collect::<Result<_, _>>()?));
+            let (speaking_for, against): (Vec<usize>, Vec<usize>) =
+                (0..shown.len()).partition(|&at| words[at].relevance > 0.0);
+            let blank = || Cell::new(padded(&RgbImage::from_pixel(1, 1, image::Rgb([255; 3])), COLUMN), []);
+            for row in 0..speaking_for.len().max(against.len()) {
+                let heading = if row == 0 { "for (left) and against (right)" } else { "" };
+                let side = |words: &[usize]| words.get(row).map_or_else(|| Ok(blank()), |&at| cell(at));
+                rows.push((heading.to_string(), vec![side(&speaking_for)?, side(&against)?]));
             }
             self.write(place, "words", Sheet { title: place.title.clone(), rows }, files)?;
         }
-        let found = |word: &Element| FoundWord {
+        let found = |(word, &(share, cumulative)): (&Element, &(f64, f64))| FoundWord {
             channel: word.group,
             word: word.number,
             relevance: word.relevance,
+            share: share / 100.0,
+            cumulative: cumulative / 100.0,
             present: word.present,
         };
         let rest = words.iter().skip(count).map(|word| word.relevance).sum();
-        Ok(FoundWords { words: shown.iter().map(found).collect(), rest, others: words.len() - shown.len(), sum })
+        let found = shown.iter().zip(&shares).map(found).collect();
+        Ok(FoundWords { words: found, rest, others: words.len() - shown.len(), sum })
     }
 
     /// Opens a training picture, unless its file is no longer what the model was trained on.
@@ -407,16 +428,38 @@ impl Reader<'_> {
     }
 }
 
+/// Each word's share of all words of its sign, and that of all up to it, in per cent; `words` are in falling order of magnitude.
+fn shares(words: &[Element]) -> Vec<(f64, f64)> {
+    let side = |word: &Element| usize::from(word.relevance > 0.0);
+    let mut all = [0.0; 2];
+    words.iter().for_each(|word| all[side(word)] += word.relevance);
+    let mut so_far = [0.0; 2];
+    let share = |word: &Element| {
+        so_far[side(word)] += word.relevance;
+        let percent = |part: f64| if part == 0.0 { 0.0 } else { 100.0 * part / all[side(word)] };
+        (percent(word.relevance), percent(so_far[side(word)]))
+    };
+    words.iter().map(share).collect()
+}
+
+/// The picture on white, as wide as a column.
+fn padded(image: &RgbImage, width: u32) -> RgbImage {
+    let mut whole = RgbImage::from_pixel(image.width().max(width), image.height(), image::Rgb([255; 3]));
+    imageops::replace(&mut whole, image, 0, 0);
+    whole
+}
+
 /// A picture with a row of patches below it.
 fn stacked(image: &RgbImage, patches: &[RgbImage]) -> RgbImage {
     const GAP: u32 = 4;
-    let side = examples::PATCH as u32;
+    let side = PATCH;
     let width = image.width().max(patches.len() as u32 * (side + GAP));
     let mut whole = RgbImage::from_pixel(width, image.height() + GAP + side, image::Rgb([255; 3]));
     imageops::replace(&mut whole, image, 0, 0);
     for (number, patch) in patches.iter().enumerate() {
         let x = number as u32 * (side + GAP);
-        imageops::replace(&mut whole, patch, i64::from(x), i64::from(image.height() + GAP));
+        let patch = fitted(patch, side, side);
+        imageops::replace(&mut whole, &patch, i64::from(x), i64::from(image.height() + GAP));
     }
     whole
 }
@@ -451,9 +494,14 @@ impl Found {
             text.push_str("  words that speak\n");
             for word in &words.words {
                 let note = if word.present { "" } else { ", not in the picture: everywhere alike" };
+                let way = if word.relevance > 0.0 { "for" } else { "against" };
                 text.push_str(&format!(
-                    "    {:+.6}  channel {}, word {}{note}\n",
-                    word.relevance, word.channel, word.word
+                    "    {:+.6}  {:4.1} % of all that speaks {way}, {:5.1} % so far  channel {}, word {}{note}\n",
+                    word.relevance,
+                    100.0 * word.share,
+                    100.0 * word.cumulative,
+                    word.channel,
+                    word.word
                 ));
             }
             text.push_str(&format!(
@@ -462,5 +510,18 @@ impl Found {
             ));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_those_of_the_same_sign() {
+        let word = |relevance| Element { group: 0, number: 0, relevance, present: true };
+        let found = shares(&[3.0, -2.0, 1.0, -2.0, 0.0].map(word));
+        assert_eq!(found, [(75.0, 75.0), (50.0, 50.0), (25.0, 100.0), (50.0, 100.0), (0.0, 100.0)]);
+        assert_eq!(shares(&[0.0].map(word)), [(0.0, 0.0)]);
     }
 }

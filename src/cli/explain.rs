@@ -33,8 +33,8 @@ use crate::timings::{Stage, Timings};
   bowsight explain photo.jpg --model voc.bowsight --category horse --neighbours 4 --words 8 --data VOC2012
   bowsight explain photo.jpg --model chi2.bowsight --category horse --tiles 102/34 --decomposition taylor
 
-For every picture and category it writes PICTURE.CATEGORY.npy, the raw relevance of every pixel, and the drawings asked for.
-It prints the account of the score: the sum of the pixels, and what went elsewhere.")]
+For every picture and category it writes PICTURE.CATEGORY.npy, the raw relevance of every pixel, and the drawings asked for. \
+    It prints the account of the score: the sum of the pixels, and what went elsewhere.")]
 pub(crate) struct Arguments {
     /// Pictures, folders of pictures (with all folders inside), or lists of pictures (.csv, .tsv, .txt)
     #[arg(value_name = "PICTURE", required = true)]

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::explanation::{Query, Selection};
 use crate::export::shard::Shard;
 use crate::export::{self, Plan, Report};
+use crate::format::number::counted;
 use crate::format::sha256_of_file;
 use crate::heatmap::Panel;
 
@@ -26,9 +27,9 @@ use crate::heatmap::Panel;
   bowsight export --data VOC2012 --split test --model voc.bowsight --out maps --shard 2/8
   bowsight export merge maps
 
-Writes ID.CATEGORY.npy, the pictures asked for, manifest.jsonl (one line a picture and category) and run.json. A run that was
-interrupted is taken up by the same command. --shard I/N does the pictures whose path's hash falls to I (from 0 to N − 1), for a
-job array or several machines; merge joins the shards' manifests."
+Writes ID.CATEGORY.npy, the pictures asked for, manifest.jsonl (one line a picture and category) and run.json. A run that was \
+    interrupted is taken up by the same command. --shard I/N does the pictures whose path's hash falls to I (from 0 to N − 1), for a \
+    job array or several machines; merge joins the shards' manifests."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -144,9 +145,10 @@ fn open(arguments: &Arguments) -> Result<(Dataset, bool), Error> {
 }
 
 fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
-    let mut text = format!("{} explanations of {} pictures", report.explanations, report.pictures);
+    let mut text =
+        format!("{} of {}", counted(report.explanations, "explanation"), counted(report.pictures, "picture"));
     if report.resumed > 0 {
-        text.push_str(&format!(", {} pictures taken over from an earlier run", report.resumed));
+        text.push_str(&format!(", {} taken over from an earlier run", counted(report.resumed, "picture")));
     }
     text.push_str(&format!(
         "\nlargest conservation error: {:.1e} of max(1, |score|)\n",
@@ -154,8 +156,8 @@ fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
     ));
     if report.in_training > 0 {
         text.push_str(&format!(
-            "{} explanations are of pictures that were in training: their scores say nothing about others\n",
-            report.in_training
+            "{} of pictures that were in training: their scores say nothing about others\n",
+            counted(report.in_training, "explanation")
         ));
     }
     if report.one_window > 0 {
@@ -168,7 +170,7 @@ fn print(reporter: &Reporter, report: &Report) -> Result<(), Error> {
         text.push_str(&format!("colours: ±{scale:.4e} a pixel (--scale set)\n"));
     }
     if !report.failed.is_empty() {
-        text.push_str(&format!("{} pictures failed:\n", report.failed.len()));
+        text.push_str(&format!("{} failed:\n", counted(report.failed.len(), "picture")));
         for (id, reason) in &report.failed {
             text.push_str(&format!("  {id}: {reason}\n"));
         }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Outcome;
 use super::arguments::ModelFile;
-use super::evaluate::{counted, in_training_text};
+use super::evaluate::{in_training_text, trained_on};
 use super::pictures::{Named, Pictures, warn_of_sizes};
 use super::report::{Reporter, left_table};
 use crate::dataset::{Dataset, Layout};
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
             (names.collect::<Vec<String>>(), scores, in_training, incomplete)
         }
     };
-    if let Some(count) = counted(&in_training).filter(|&count| count > 0) {
+    if let Some(count) = trained_on(&in_training).filter(|&count| count > 0) {
         reporter.warn(&format!("{}: their scores say nothing about others", in_training_text(count, named.len())));
     }
     print(

@@ -4,8 +4,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
+use terminal_size::terminal_size;
 use unicode_width::UnicodeWidthStr;
 
 use super::arguments::Global;
@@ -192,9 +193,12 @@ impl Progress for Reporter {
     fn begin(&self, name: &str, total: usize) {
         let bar = matches!(self.style, Style::Bar).then(|| {
             let bar = ProgressBar::new(total as u64);
-            let template = "{msg:22} {wide_bar} {pos}/{len}  {eta} left";
+            // The name gives way first; the bar comes only where there is room for it.
+            let columns = terminal_size().map_or(80, |(columns, _)| columns.0);
+            let template =
+                if columns < 60 { "{wide_msg} {pos}/{len}{left}" } else { "{msg:30!} {wide_bar} {pos}/{len}{left}" };
             if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
+                bar.set_style(style.with_key("left", time_left));
             }
             bar.set_message(name.to_string());
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -281,6 +285,14 @@ impl Progress for Reporter {
 
     fn warn(&self, message: &str) {
         Reporter::warn(self, message);
+    }
+}
+
+/// The time that is left, as soon as it can be told.
+fn time_left(state: &ProgressState, text: &mut dyn std::fmt::Write) {
+    if state.pos() > 0 && state.elapsed() > Duration::from_secs(2) {
+        // If it fails, there is no time.
+        let _ = write!(text, "  {:#} left", HumanDuration(state.eta()));
     }
 }
 

@@ -9,6 +9,7 @@ use super::arguments::Global;
 use super::report::Reporter;
 use crate::dataset::shapes::{ShapesOptions, generate};
 use crate::error::Error;
+use crate::format::number::counted;
 use crate::progress::Progress;
 
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let result = generate(&arguments.out, &options, &mut |_| reporter.step());
     reporter.end();
     let report = result?;
-    reporter.text(&format!("{} pictures → {}\n", arguments.pictures, arguments.out.display()))?;
+    reporter.text(&format!("{} → {}\n", counted(arguments.pictures, "picture"), arguments.out.display()))?;
     reporter.document(&report)?;
     Ok(Outcome::Done)
 }

@@ -19,6 +19,7 @@ use crate::dataset::{Dataset, Layout, find_split};
 use crate::error::Error;
 use crate::format::atomic::{AtomicFile, WriteError};
 use crate::format::json;
+use crate::format::number::counted;
 use crate::format::path_text::to_text;
 use crate::settings::to_toml;
 
@@ -31,9 +32,9 @@ use crate::settings::to_toml;
   bowsight train --print-config > settings.toml
   bowsight train --config settings.toml --data list.csv --split train --model mine.bowsight
 
-Unless C is given, every C of a grid is fitted on --fit-split and scored on --validate-split, and one is chosen that ranks
-and decides as well as the best; then everything after the vocabulary is fitted anew on --split. A data set without such
-splits is halved at random, stratified by category: once if it has 400 pictures, five times both ways if it has fewer.")]
+Unless C is given, every C of a grid is fitted on --fit-split and scored on --validate-split, and one is chosen that ranks \
+    and decides as well as the best; then everything after the vocabulary is fitted anew on --split. A data set without such \
+    splits is halved at random, stratified by category: once if it has 400 pictures, five times both ways if it has fewer.")]
 pub(crate) struct Arguments {
     /// A PASCAL VOC folder, a folder of category folders, or a CSV list
     #[arg(long, value_name = "DIR", required_unless_present = "print_config")]
@@ -139,10 +140,10 @@ fn training_data(
     let split = open(arguments.split.as_deref())?;
     reporter.opened(&split);
     reporter.note(&format!(
-        "\"{}\" is laid out as {}: {} pictures in \"{}\", {} categories",
+        "\"{}\" is laid out as {}: {} in \"{}\", {} categories",
         data.display(),
         split.layout,
-        split.pictures.len(),
+        counted(split.pictures.len(), "picture"),
         split.split,
         split.categories.len()
     ));

@@ -137,7 +137,7 @@ pub enum DatasetError {
         /// What is wrong.
         source: DecodeError,
     },
-    /// A picture has no label in a category's list.
+    /// No picture has a label in every category's list.
     #[error("\"{}\" has no label for picture \"{id}\"", path.display())]
     LabelMissing {
         /// The category's list.

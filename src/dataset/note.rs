@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::voc::BoxFault;
+use crate::format::number::counted;
 
 /// Something that opening a data set found, and that its user should know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +72,7 @@ pub enum Note {
         /// The category.
         category: String,
     },
-    /// The annotation of a picture can't be used, so the picture is left out.
+    /// The annotation of a picture can't be used, or a list lacks its label, so the picture is left out.
     #[error("picture \"{id}\" is left out: {reason}")]
     Annotation {
         /// The picture.
@@ -123,7 +124,7 @@ pub(crate) fn quoted(names: &[String]) -> String {
 }
 
 fn pictures(count: usize) -> String {
-    if count == 1 { "1 picture".to_string() } else { format!("{count} pictures") }
+    counted(count, "picture")
 }
 
 fn by_extension(counts: &BTreeMap<String, usize>) -> String {

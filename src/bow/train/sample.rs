@@ -1,5 +1,6 @@
 //! Training step 1: a sample of descriptors, and the vocabularies learnt from it.
 
+use std::cell::Cell;
 use std::collections::BinaryHeap;
 
 use rand::Rng;
@@ -66,15 +67,23 @@ pub(super) fn learn_codings(
     if !missing.is_empty() {
         let (samples, left_out) = sample(settings, dataset, &missing, progress);
         data.require_readable(&left_out, dataset.pictures.len())?;
-        progress.begin("learning words", missing.len());
+        let most = |channel: usize| settings.channel[channel].vocabulary.max_iter;
+        progress.begin("learning words", missing.iter().map(|&channel| most(channel)).sum());
         for (at, &channel) in missing.iter().enumerate() {
+            let passes = Cell::new(0);
+            let pass = || {
+                passes.set(passes.get() + 1);
+                progress.step();
+            };
             let own = samples.iter().enumerate().map(|(picture, channels)| (picture, &channels[at]));
-            let new = learn(settings, channel, own).map_err(|source| TrainError::Vocabulary { channel, source })?;
+            let new =
+                learn(settings, channel, own, &pass).map_err(|source| TrainError::Vocabulary { channel, source })?;
             if let Some(cache) = cache {
                 cache.put(&keys[channel], &to_container(&new, &settings.channel[channel]));
             }
             learnt[channel] = Some(new);
-            progress.step();
+            // It may have converged before.
+            (passes.get()..most(channel)).for_each(|_| progress.step());
         }
         progress.end();
     }
@@ -171,6 +180,7 @@ fn learn<'a>(
     settings: &Settings,
     channel: usize,
     samples: impl Iterator<Item = (usize, &'a Sample)>,
+    pass: &dyn Fn(),
 ) -> Result<Learnt, VocabularyError> {
     let config = &settings.channel[channel];
     let width = features::family(&config.descriptor).width();
@@ -181,7 +191,7 @@ fn learn<'a>(
     }
     let descriptors = matrix((places.len(), width), values);
     let seed = settings.seed.wrapping_add((index_among_equals(settings, channel) as u64) << 32);
-    let (coding, record) = Coding::learn(&config.vocabulary, &config.mapping, seed, descriptors.view())?;
+    let (coding, record) = Coding::learn(&config.vocabulary, &config.mapping, seed, descriptors.view(), pass)?;
     let (owners, distances) = coding.owners(descriptors.view());
     let examples = WordExamples::choose(config.vocabulary.words, &owners, &distances, &places);
     Ok(Learnt { coding, record, examples })

@@ -33,7 +33,7 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// Learns a coding from a sample of descriptors (n×P), as the mapping needs it.
+    /// Learns a coding from a sample of descriptors (n×P), as the mapping needs it. Calls `pass` after each pass of k-means.
     ///
     /// # Errors
     /// [`VocabularyError`].
@@ -42,12 +42,13 @@ impl Coding {
         config: &MappingConfig,
         seed: u64,
         sample: ArrayView2<'_, f32>,
+        pass: &dyn Fn(),
     ) -> Result<(Self, VocabularyRecord), VocabularyError> {
         let k_means =
             KMeans::new(settings.words, seed).max_iter(settings.max_iter).engine(settings.engine).start(settings.start);
         match mapping(config) {
-            Some(mapping) => Self::learn_words(&k_means, config, mapping, sample),
-            None => Self::learn_mixture(&k_means, settings, config, sample),
+            Some(mapping) => Self::learn_words(&k_means, config, mapping, sample, pass),
+            None => Self::learn_mixture(&k_means, settings, config, sample, pass),
         }
     }
 
@@ -56,8 +57,9 @@ impl Coding {
         config: &MappingConfig,
         mapping: Box<dyn Mapping>,
         sample: ArrayView2<'_, f32>,
+        pass: &dyn Fn(),
     ) -> Result<(Self, VocabularyRecord), VocabularyError> {
-        let vocabulary = k_means.fit(sample)?;
+        let vocabulary = k_means.fit_telling(sample, pass)?;
         let needed = config.kind.needs_variance();
         let variance = if needed { Self::soft_variance(vocabulary.mean_squared_distance) } else { 1.0 };
         let record = record(&vocabulary, sample.nrows(), None);
@@ -70,6 +72,7 @@ impl Coding {
         settings: &VocabularyConfig,
         config: &MappingConfig,
         sample: ArrayView2<'_, f32>,
+        pass: &dyn Fn(),
     ) -> Result<(Self, VocabularyRecord), VocabularyError> {
         let (principal, reduced, explained_variance) = match config.reduced {
             0 => (None, sample.to_owned(), 1.0),
@@ -79,7 +82,7 @@ impl Coding {
                 (Some(principal), reduced, explained)
             }
         };
-        let vocabulary = k_means.fit(reduced.view())?;
+        let vocabulary = k_means.fit_telling(reduced.view(), pass)?;
         let (owners, _) = assign(vocabulary.nearest(), reduced.view());
         let owners: Vec<usize> = owners.into_iter().map(|word| word as usize).collect();
         let params = MixtureParams { max_iter: settings.max_iter, tolerance: TOLERANCE };

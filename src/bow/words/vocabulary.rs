@@ -179,6 +179,18 @@ impl KMeans {
     /// [`VocabularyError`] if a parameter is out of range, if there are fewer different descriptors than words, if the
     /// engine is not part of this program, or if it fails.
     pub fn fit(&self, descriptors: ArrayView2<'_, f32>) -> Result<Vocabulary, VocabularyError> {
+        self.fit_telling(descriptors, &|| {})
+    }
+
+    /// The same; calls `pass` after each pass over the descriptors.
+    ///
+    /// # Errors
+    /// Those of [`KMeans::fit`].
+    pub fn fit_telling(
+        &self,
+        descriptors: ArrayView2<'_, f32>,
+        pass: &dyn Fn(),
+    ) -> Result<Vocabulary, VocabularyError> {
         for (name, found) in [("words", self.words), ("max_iter", self.max_iter)] {
             if found == 0 {
                 return Err(VocabularyError::Parameter { name, allowed: "at least 1", found });
@@ -192,7 +204,7 @@ impl KMeans {
             Start::PlusPlus => self.plus_plus_start(descriptors)?,
         };
         match self.engine {
-            Engine::Lloyd => Ok(self.lloyd(descriptors, start)),
+            Engine::Lloyd => Ok(self.lloyd(descriptors, start, pass)),
             #[cfg(feature = "linfa")]
             Engine::Linfa => {
                 let words = super::linfa::k_means(descriptors, start, self.max_iter, CONVERGED)?;
@@ -262,7 +274,7 @@ impl KMeans {
         Ok(descriptors.select(ndarray::Axis(0), &chosen))
     }
 
-    fn lloyd(&self, descriptors: ArrayView2<'_, f32>, mut words: Array2<f32>) -> Vocabulary {
+    fn lloyd(&self, descriptors: ArrayView2<'_, f32>, mut words: Array2<f32>, pass: &dyn Fn()) -> Vocabulary {
         let mut iterations: Vec<Iteration> = Vec::new();
         let mut converged = false;
         loop {
@@ -280,6 +292,7 @@ impl KMeans {
             }
             let (moved, emptied) = move_words(nearest.words().view(), descriptors, &owners, &distances);
             iterations.push(Iteration { mean_squared_distance: mean, emptied });
+            pass();
             words = moved;
         }
     }

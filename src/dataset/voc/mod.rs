@@ -118,15 +118,18 @@ struct Labelled {
     notes: Vec<Note>,
 }
 
+/// A picture without a label in one of the lists is left out and named; if that is every picture, the lists are of other data.
 fn labels_from_lists(lists: &[(String, PathBuf)], ids: Vec<String>) -> Result<Labelled, DatasetError> {
     let mut labels = vec![Vec::with_capacity(lists.len()); ids.len()];
+    let mut missing: BTreeMap<usize, &Path> = BTreeMap::new();
     for (_, path) in lists {
         let mut by_id = BTreeMap::new();
         for (index, line) in read(path)?.lines().enumerate() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let fail = |problem: String| DatasetError::Line { path: path.clone(), line: index as u64 + 1, problem };
             match words[..] {
-                [] => {}
+                // An id alone is a label missing.
+                [] | [_] => {}
                 [id, label] => {
                     let label = match label {
                         "1" | "+1" => 1,
@@ -139,13 +142,24 @@ fn labels_from_lists(lists: &[(String, PathBuf)], ids: Vec<String>) -> Result<La
                 _ => return Err(fail(format!("must be an id and a label, got \"{line}\""))),
             }
         }
-        for (id, labels) in ids.iter().zip(&mut labels) {
-            let unlabelled = || DatasetError::LabelMissing { path: path.clone(), id: id.clone() };
-            labels.push(by_id.get(id).copied().ok_or_else(unlabelled)?);
+        for (number, (id, labels)) in ids.iter().zip(&mut labels).enumerate() {
+            match by_id.get(id) {
+                Some(&label) => labels.push(label),
+                None => drop(missing.entry(number).or_insert(path)),
+            }
         }
     }
+    if let (true, Some((&number, &path))) = (missing.len() == ids.len(), missing.first_key_value()) {
+        return Err(DatasetError::LabelMissing { path: path.to_path_buf(), id: ids[number].clone() });
+    }
+    let reason = |path: &Path| format!("\"{}\" has no label for it", path.display());
+    let notes =
+        missing.iter().map(|(&number, path)| Note::Annotation { id: ids[number].clone(), reason: reason(path) });
+    let notes = notes.collect();
+    let labelled = ids.into_iter().zip(labels).enumerate().filter(|(number, _)| !missing.contains_key(number));
+    let pictures = labelled.map(|(_, picture)| picture).collect();
     let categories = lists.iter().map(|(category, _)| category.clone()).collect();
-    Ok(Labelled { categories, pictures: ids.into_iter().zip(labels).collect(), notes: Vec::new() })
+    Ok(Labelled { categories, pictures, notes })
 }
 
 /// A category's label is 1 if the picture has an object of it, 0 if all of these are difficult. No label needs a box.

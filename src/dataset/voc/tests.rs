@@ -194,6 +194,23 @@ fn the_data_set_inside_voc_devkit_is_found() {
 }
 
 #[test]
+fn a_picture_without_a_label_costs_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, "ImageSets/Main/train.txt", "a\nb\nc\nd\n");
+    write(root, "ImageSets/Main/cat_train.txt", "a 1\nb\nc -1\nd 1\n");
+    write(root, "ImageSets/Main/dog_train.txt", "a -1\nb 1\nc 1\n");
+    let data = Dataset::open(root, Some("train"), None).unwrap();
+    let pictures: Vec<(&str, &[i8])> =
+        data.pictures.iter().map(|entry| (entry.id.as_str(), &entry.labels[..])).collect();
+    assert_eq!(pictures, [("a", &[1, -1][..]), ("c", &[-1, 1])]);
+    assert!(data.is_incomplete());
+    let said: Vec<String> = data.notes.iter().map(ToString::to_string).collect();
+    assert!(said[0].contains("\"b\" is left out") && said[0].contains("cat_train.txt\" has no label"), "{said:?}");
+    assert!(said[1].contains("\"d\" is left out") && said[1].contains("dog_train.txt\" has no label"), "{said:?}");
+}
+
+#[test]
 fn missing_splits_and_bad_lines_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
