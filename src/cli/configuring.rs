@@ -84,7 +84,7 @@ pub(crate) struct Configuring {
     /// How the classes' errors are weighed
     #[arg(long, value_name = "KIND")]
     pub class_weight: Option<ClassWeight>,
-    /// Maximum longer side of the pictures in pixels; larger ones are shrunk. 0: as they are [default: 640]
+    /// Maximum longer side of the pictures in pixels; larger ones are shrunk. 0: as they are [default: 800]
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     pub max_side: Option<i64>,
     /// Whether pictures are also used mirrored left–right: in training (train), or also in tests, where scores are means over both (test)

@@ -90,6 +90,11 @@ impl Reporter {
         self.json
     }
 
+    /// Whether nothing but results, warnings and errors is wanted.
+    pub fn quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a result.
     pub fn print(&self, text: &str) -> Result<(), Error> {
         let mut out = std::io::stdout().lock();

@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     report(&model, path, reporter)?;
     let command: Vec<String> = std::env::args_os().map(|argument| to_text(argument.as_ref())).collect();
     let next = after_train(&command, source, &data.split, &splits, path);
-    if !next.is_empty() {
+    if !next.is_empty() && !reporter.quiet() {
         reporter.text(&format!("next:\n  {}\n", next.join("\n  ")))?;
     }
     if !left_out.is_empty() {

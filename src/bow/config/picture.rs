@@ -26,6 +26,6 @@ pub struct PictureConfig {
 
 impl Default for PictureConfig {
     fn default() -> Self {
-        Self { max_side: 640, twins: Twins::None }
+        Self { max_side: 800, twins: Twins::None }
     }
 }
