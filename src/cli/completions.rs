@@ -37,24 +37,29 @@ pub(crate) fn man(arguments: &Man, reporter: &Reporter) -> Result<Outcome, Error
     let mut command = super::command();
     command.build();
     match &arguments.out {
-        Some(folder) => write_pages(&command, "bowsight", folder, reporter)?,
+        Some(folder) => {
+            // Named only when all are there: a reader that stops listening must not stop the writing.
+            let files = write_pages(&command, "bowsight", folder)?;
+            let names = files.iter().map(|file| format!("{}\n", file.display()));
+            reporter.text(&names.collect::<String>())?;
+        }
         None => reporter.print(&one_page(&command).map_err(Error::Stdout)?)?,
     }
     Ok(Outcome::Done)
 }
 
 /// Writes the pages of a command and, as NAME-SUB.1, of those below it.
-fn write_pages(command: &clap::Command, name: &str, folder: &Path, reporter: &Reporter) -> Result<(), Error> {
+fn write_pages(command: &clap::Command, name: &str, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut page = Vec::new();
     let man = clap_mangen::Man::new(command.clone().name(name.to_string()));
     man.render(&mut page).map_err(Error::Stdout)?;
     let file = folder.join(format!("{name}.1"));
     atomic::write(&file, &page)?;
-    reporter.text(&format!("{}\n", file.display()))?;
+    let mut files = vec![file];
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-        write_pages(sub, &format!("{name}-{}", sub.get_name()), folder, reporter)?;
+        files.extend(write_pages(sub, &format!("{name}-{}", sub.get_name()), folder)?);
     }
-    Ok(())
+    Ok(files)
 }
 
 /// The page of the program and, below it, those of its commands.
