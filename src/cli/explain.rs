@@ -251,10 +251,8 @@ impl Explained {
         if self.windows.is_empty() {
             line(ledger.places(), "places in the picture");
             let spread = ledger.noted(Note::SpreadBias);
-            let lines = [
-                (ledger.lacking(), "words that the picture lacks, spread evenly"),
-                (spread, "the bias, spread evenly"),
-            ];
+            let lines =
+                [(ledger.lacking(), "what the picture lacks, spread evenly"), (spread, "the bias, spread evenly")];
             let kept = Account::ALL.iter().map(|account| (ledger.kept(*account), account.label()));
             // A bias spread over dimensions differs from zero by more than rounding, or not at all.
             for (amount, what) in lines.into_iter().chain(kept).filter(|(amount, _)| amount.abs() > 1e-12) {

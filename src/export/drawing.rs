@@ -69,6 +69,7 @@ impl Subject {
 }
 
 /// A map as it is drawn.
+#[cfg_attr(not(feature = "draw"), expect(dead_code, reason = "without a font there are no captions"))]
 struct Drawn<'a> {
     map: ArrayView2<'a, f64>,
     scale: f64,
