@@ -49,7 +49,7 @@ pub fn framed(picture: &RgbImage, bar: Option<&Bar>, caption: &[String]) -> RgbI
 
 /// `against −1.2e−4 [colours] +1.2e−4 for, unit`, from the left end `(x, y)`.
 fn draw_bar(image: &mut RgbImage, bar: &Bar, (x, y): (u32, u32), size: f32) {
-    let value = format!("{:.1e}", bar.scale).replace('-', "−");
+    let value = value_of(bar.scale);
     let left = format!("against  −{value}");
     let right = format!("+{value}  for");
     let gap = (size * 0.5) as u32;
@@ -65,6 +65,17 @@ fn draw_bar(image: &mut RgbImage, bar: &Bar, (x, y): (u32, u32), size: f32) {
     let unit = format!("{right}   ({})", bar.unit);
     let right = if x + (from - x) + length + gap + text_width(size, &unit) <= image.width() { unit } else { right };
     write_text(image, (from + length + gap) as i32, y as i32, size, &right);
+}
+
+/// The scale with two decimals, or by powers of ten if it is small or large.
+fn value_of(scale: f64) -> String {
+    if scale == 0.0 {
+        "0".to_string()
+    } else if (0.01..1000.0).contains(&scale) {
+        format!("{scale:.2}")
+    } else {
+        format!("{scale:.1e}").replace('-', "−")
+    }
 }
 
 fn put(image: &mut RgbImage, x: u32, y: u32, colour: Rgb<u8>) {
@@ -127,6 +138,11 @@ mod tests {
             }
             assert_eq!(image, framed(&picture, Some(&bar()), &caption));
         }
+    }
+
+    #[test]
+    fn values_are_short() {
+        assert_eq!([1.625, 9.52e-5, 0.0, 12_000.0].map(value_of), ["1.62", "9.5e−5", "0", "1.2e4"]);
     }
 
     #[test]
