@@ -91,7 +91,8 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         }
     };
     if let Some(count) = trained_on(&in_training).filter(|&count| count > 0) {
-        reporter.warn(&format!("{}: their scores say nothing about others", in_training_text(count, named.len())));
+        let scores = if count == 1 { "its score says" } else { "their scores say" };
+        reporter.warn(&format!("{}: {scores} nothing about others", in_training_text(count, named.len())));
     }
     print(
         reporter,
