@@ -11,13 +11,12 @@ mean AP on the pictures that chose C; only it may choose a side.
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
+from program import run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,13 +66,6 @@ def judge(program, data, side, seed, test_split, folder):
         result.write_text(json.dumps(values))
         model.unlink()
     return json.loads(result.read_text())
-
-
-def run(command):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"failed: {' '.join(map(str, command))}\n{done.stderr}")
-    return json.loads(done.stdout)
 
 
 def main():

@@ -13,9 +13,9 @@ import csv
 import json
 import random
 import statistics
-import subprocess
-import sys
 from pathlib import Path
+
+from program import run
 
 ROOT = Path(__file__).resolve().parent.parent
 GRID = [10 ** (half / 2) for half in range(-4, 7)]
@@ -70,13 +70,6 @@ def judge(program, folder, name, flags):
     confusion = found["one_label"]["confusion"]["pictures"]
     share = max(sum(row[k] for row in confusion) / sum(confusion[k]) for k in range(len(confusion)))
     return found["one_label"]["balanced_accuracy"], found["mean"]["voc2010"], share, found["c"]
-
-
-def run(command):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"failed: {' '.join(map(str, command))}\n{done.stderr}")
-    return json.loads(done.stdout)
 
 
 def main():

@@ -1,7 +1,8 @@
 //! The record of a training, as a model's file has it.
 
-use std::path::Path;
+use std::path::PathBuf;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::score::svm::Report;
@@ -58,8 +59,8 @@ pub struct LongerSides {
 
 impl LongerSides {
     /// Of these files, by their headers; none if no header tells.
-    pub fn of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Option<Self> {
-        let sides = files.into_iter().filter_map(header_size);
+    pub fn of(files: &[PathBuf]) -> Option<Self> {
+        let sides = files.par_iter().filter_map(|file| header_size(file));
         let mut sides: Vec<usize> = sides.map(|(width, height)| width.max(height) as usize).collect();
         sides.sort_unstable();
         let (&least, &most) = (sides.first()?, sides.last()?);

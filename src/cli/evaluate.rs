@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Outcome;
 use super::arguments::{Data, Global, Labels, ModelFile};
-use super::pictures::warn_of_sizes;
+use super::pictures::{in_training_text, trained_on, warn_of_sizes};
 use super::report::{Reporter, table};
 use crate::dataset::{Dataset, Entry};
 use crate::error::Error;
@@ -44,8 +44,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     let aligned = arguments.labels.align(arguments.data.open(reporter)?, &*model, reporter)?;
     let dataset = &aligned.dataset;
     let output = arguments.scores.as_deref().map(AtomicFile::create).transpose()?;
-    let files: Vec<PathBuf> = dataset.pictures.iter().map(|entry| dataset.file(entry)).collect();
-    warn_of_sizes(&*model, files.iter().map(PathBuf::as_path), reporter);
+    warn_of_sizes(&*model, dataset.pictures.iter().map(|entry| dataset.file(entry)), reporter);
     let scores = evaluate::scores(&*model, dataset, reporter);
     let failed = name_failures(dataset, &scores, reporter);
     if let (Some(mut file), Some(path)) = (output, &arguments.scores) {
@@ -57,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
         failed,
         in_training: trained_on(&evaluate::in_training(&*model, dataset)),
         measures: evaluate::measure(dataset, &scores),
-        intervals: Intervals::of(dataset, &scores, global.seed.unwrap_or(0)),
+        intervals: Intervals::of(dataset, &scores, global.seed.unwrap_or(0), reporter),
     };
     if let Some(count) = found.in_training.filter(|&count| count > 0) {
         let what = if count == dataset.pictures.len() { "say nothing about others" } else { "are too good for others" };
@@ -69,18 +68,6 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     document["unknown_categories"] = serde_json::json!(aligned.unknown);
     reporter.document(&document)?;
     Ok(Outcome::after(failed > 0 || dataset.is_incomplete()))
-}
-
-/// Number of pictures that were in training; none if that can't be told of any.
-pub(super) fn trained_on(in_training: &[Option<bool>]) -> Option<usize> {
-    let known: Vec<bool> = in_training.iter().flatten().copied().collect();
-    (!known.is_empty()).then(|| known.into_iter().filter(|&known| known).count())
-}
-
-/// How many pictures were in training.
-pub(super) fn in_training_text(count: usize, all: usize) -> String {
-    let were = if count == 1 { "was" } else { "were" };
-    format!("{count} of {} {were} in training", counted(all, "picture"))
 }
 
 /// What was measured.

@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         out: &arguments.out,
         evidence: arguments.evidence.reader(&file, &query, &drawing)?,
     };
-    warn_of_sizes(model, pictures.iter().map(|picture| picture.path.as_path()), reporter);
+    warn_of_sizes(model, pictures.iter().map(|picture| picture.path.clone()), reporter);
     reporter.begin("explaining", pictures.len());
     let explain = |picture: &Named| {
         let mut timings = Timings::default();

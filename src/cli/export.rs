@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Outcome;
 use super::arguments::{Explaining, Labels, selection};
+use super::pictures::warn_of_sizes;
 use super::report::Reporter;
 use crate::any::{AnyModel, OpenError};
 use crate::dataset::note::quoted;
@@ -113,6 +114,7 @@ fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Repor
         .map_err(|source| OpenError { path: model_path.to_path_buf(), source: source.into() })?;
     let query = arguments.explaining.query(model)?;
     let drawing = arguments.explaining.drawing(model, &query, &[Panel::Heatmap]);
+    warn_of_sizes(model, dataset.pictures.iter().map(|entry| dataset.file(entry)), reporter);
     let plan = Plan {
         dataset,
         labelled,

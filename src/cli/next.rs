@@ -5,8 +5,10 @@ use std::path::Path;
 
 use crate::dataset::Dataset;
 
-/// Options of `train` that `cross-validate` doesn't have; each takes a value.
+/// Options of `train` that `cross-validate` doesn't have and that take a value.
 const OF_TRAIN_ALONE: [&str; 4] = ["--model", "--cache", "--fit-split", "--validate-split"];
+/// A flag of `train` alone.
+const STRICT: &str = "--strict";
 
 /// What to run after a training, given its own command line; none of what a shell could not take.
 pub(super) fn after_train(
@@ -40,6 +42,7 @@ fn cross_validation(command: &[String]) -> Vec<String> {
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "train" if !words.iter().any(|word| word == "cross-validate") => words.push("cross-validate".to_string()),
+            STRICT => {}
             option if OF_TRAIN_ALONE.contains(&option) => drop(rest.next()),
             option if OF_TRAIN_ALONE.iter().any(|alone| option.starts_with(&format!("{alone}="))) => {}
             _ => words.push(argument.clone()),
@@ -60,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_training_becomes_a_cross_validation() {
-        let command = "/bin/bowsight --seed 3 train --data train --model=m --cache c --mapping rank --c 10";
+        let command = "/bin/bowsight --seed 3 train --data train --strict --model=m --cache c --mapping rank --c 10";
         let command: Vec<String> = command.split(' ').map(String::from).collect();
         assert_eq!(
             cross_validation(&command).join(" "),

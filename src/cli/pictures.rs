@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::report::Reporter;
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
+use crate::format::number::counted;
 use crate::format::path_text::to_text;
 use crate::model::Model;
 use crate::picture::header_size;
@@ -58,15 +59,15 @@ impl Pictures {
 
 /// Warns of pictures whose longer side, as the model reads them, is more than twice the training pictures' or less than half of it: local
 /// features of a few pixels see other things there.
-pub(super) fn warn_of_sizes<'a>(model: &dyn Model, files: impl Iterator<Item = &'a Path>, reporter: &Reporter) {
+pub(super) fn warn_of_sizes(model: &dyn Model, files: impl Iterator<Item = PathBuf>, reporter: &Reporter) {
     let Some(usual) = model.usual_side() else { return };
     let limit = match model.reading().max_side {
         0 => usize::MAX,
         limit => limit,
     };
     let longer_side = |file: &Path| header_size(file).map(|(width, height)| limit.min(width.max(height) as usize));
-    let off: Vec<(&Path, usize)> = files
-        .filter_map(|file| Some((file, longer_side(file)?)))
+    let off: Vec<(PathBuf, usize)> = files
+        .filter_map(|file| longer_side(&file).map(|side| (file, side)))
         .filter(|(_, side)| *side > 2 * usual || 2 * side < usual)
         .collect();
     let Some((first, side)) = off.first() else { return };
@@ -79,6 +80,18 @@ pub(super) fn warn_of_sizes<'a>(model: &dyn Model, files: impl Iterator<Item = &
         "\"{}\" ({side} pixels) {others} more than twice as large or small as the training pictures (median {usual}): scores may mean little",
         first.display()
     ));
+}
+
+/// Number of pictures that were in training; none if that can't be told of any.
+pub(super) fn trained_on(in_training: &[Option<bool>]) -> Option<usize> {
+    let known: Vec<bool> = in_training.iter().flatten().copied().collect();
+    (!known.is_empty()).then(|| known.into_iter().filter(|&known| known).count())
+}
+
+/// How many pictures were in training.
+pub(super) fn in_training_text(count: usize, all: usize) -> String {
+    let were = if count == 1 { "was" } else { "were" };
+    format!("{count} of {} {were} in training", counted(all, "picture"))
 }
 
 fn is_list(path: &Path) -> bool {

@@ -7,8 +7,7 @@ use rayon::prelude::*;
 
 use super::Outcome;
 use super::arguments::ModelFile;
-use super::evaluate::{in_training_text, trained_on};
-use super::pictures::{Named, Pictures, warn_of_sizes};
+use super::pictures::{Named, Pictures, in_training_text, trained_on, warn_of_sizes};
 use super::report::{Reporter, left_table};
 use crate::dataset::{Dataset, Layout};
 use crate::error::Error;
@@ -72,8 +71,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         Some(data) => {
             let dataset = Dataset::open(data, arguments.split.as_deref(), arguments.layout)?;
             reporter.opened(&dataset);
-            let files: Vec<PathBuf> = dataset.pictures.iter().map(|entry| dataset.file(entry)).collect();
-            warn_of_sizes(&*model, files.iter().map(PathBuf::as_path), reporter);
+            warn_of_sizes(&*model, dataset.pictures.iter().map(|entry| dataset.file(entry)), reporter);
             let scores = evaluate::scores(&*model, &dataset, reporter);
             let in_training = evaluate::in_training(&*model, &dataset);
             let incomplete = dataset.is_incomplete();
@@ -81,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         }
         None => {
             let Pictures { named, incomplete } = Pictures::of(&arguments.pictures, reporter)?;
-            warn_of_sizes(&*model, named.iter().map(|picture| picture.path.as_path()), reporter);
+            warn_of_sizes(&*model, named.iter().map(|picture| picture.path.clone()), reporter);
             reporter.begin("scoring", named.len());
             let scores = named.par_iter().map(|picture| score(&*model, picture, reporter)).collect();
             let in_training = named.par_iter().map(|picture| model.was_trained_on_file(&picture.path)).collect();

@@ -7,6 +7,7 @@ use super::resamples::Resamples;
 use super::{Measures, OneLabel, PictureScores, Sample};
 use crate::dataset::Dataset;
 use crate::numeric::random::stream;
+use crate::progress::Progress;
 
 /// Number of resamples.
 const RESAMPLES: usize = 1000;
@@ -63,16 +64,20 @@ pub struct Intervals {
 
 impl Intervals {
     /// The intervals of what [`super::measure`] measures, from the random stream of `seed`.
-    pub fn of(dataset: &Dataset, scores: &[PictureScores], seed: u64) -> Self {
+    pub fn of(dataset: &Dataset, scores: &[PictureScores], seed: u64, progress: &dyn Progress) -> Self {
         let sample = Sample::of(dataset, scores);
         let (unit, count) = units(dataset, scores);
-        let resamples = Resamples::draw(count, RESAMPLES, &mut stream(seed, "intervals"));
-        let times: Vec<_> = resamples.times().skip(1).collect();
-        // Pictures without scores belong to no unit, and count for nothing.
-        let measured: Vec<Measures> = times
-            .par_iter()
-            .map(|times| sample.measures(|place| unit[place].map_or(0, |unit| times.of(unit))))
-            .collect();
+        progress.begin("intervals", RESAMPLES);
+        // One at a time: a thousand resamples of very many pictures would fill the memory.
+        let measure = |number: usize| {
+            let resample = Resamples::draw(count, 1, &mut stream(seed, &format!("intervals {number}")));
+            let times = resample.times().last().expect("one was drawn");
+            progress.step();
+            // Pictures without scores belong to no unit, and count for nothing.
+            sample.measures(|place| unit[place].map_or(0, |unit| times.of(unit)))
+        };
+        let measured: Vec<Measures> = (0..RESAMPLES).into_par_iter().map(measure).collect();
+        progress.end();
         let interval =
             |value: &dyn Fn(&Measures) -> Option<f64>| Interval::of(measured.iter().filter_map(value).collect());
         let row = |of: &dyn Fn(&Measures) -> [Option<f64>; 3]| [0, 1, 2].map(|column| interval(&|m| of(m)[column]));
@@ -115,6 +120,7 @@ fn units(dataset: &Dataset, scores: &[PictureScores]) -> (Vec<Option<usize>>, us
 mod tests {
     use super::*;
     use crate::dataset::{Entry, Layout};
+    use crate::progress::Silent;
     use rand::RngExt;
 
     /// Pictures of two categories in turns.
@@ -151,7 +157,7 @@ mod tests {
     fn intervals_hold_the_truth_as_often_as_they_say() {
         let data = data(60, |_| None);
         let holds = |seed| {
-            let found = Intervals::of(&data, &scores(60, 0.7, seed), seed).accuracy.unwrap();
+            let found = Intervals::of(&data, &scores(60, 0.7, seed), seed, &Silent).accuracy.unwrap();
             (found.low..=found.high).contains(&0.7)
         };
         let share = (0..200).filter(|&seed| holds(seed)).count() as f64 / 200.0;
@@ -165,10 +171,10 @@ mod tests {
             (0..60).map(|i| Ok(if i < 40 { vec![1.0, 0.0] } else { vec![0.0, 1.0] })).collect();
         let mut alike = data(60, |i| Some((i / 10).to_string()));
         alike.pictures.iter_mut().for_each(|entry| entry.labels = vec![1, -1]);
-        let grouped = Intervals::of(&alike, &of_six, 0);
+        let grouped = Intervals::of(&alike, &of_six, 0, &Silent);
         assert_eq!((grouped.units, grouped.count), ("groups", 6));
         alike.pictures.iter_mut().for_each(|entry| entry.group = None);
-        let single = Intervals::of(&alike, &of_six, 0);
+        let single = Intervals::of(&alike, &of_six, 0, &Silent);
         assert_eq!((single.units, single.count), ("pictures", 60));
         let width = |found: &Intervals| found.accuracy.map(|found| found.high - found.low).unwrap();
         assert!(width(&grouped) > 2.0 * width(&single), "{} {}", width(&grouped), width(&single));
@@ -176,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_never_varies_has_no_interval() {
-        let found = Intervals::of(&data(20, |_| None), &scores(20, 1.0, 0), 0);
+        let found = Intervals::of(&data(20, |_| None), &scores(20, 1.0, 0), 0, &Silent);
         assert_eq!((found.accuracy, found.mean), (None, [None; 3]));
         assert_eq!(Interval::of(Vec::new()), None);
         let hundred: Vec<f64> = (0..1000).map(f64::from).rev().collect();

@@ -13,6 +13,7 @@ mod scores;
 pub use across_folds::{AcrossFolds, across_folds};
 pub use average_precision::{AveragePrecision, average_precision};
 pub use intervals::{Interval, Intervals};
+pub(crate) use one_label::decide;
 pub use one_label::{OneLabel, is_one_label, only_category, only_label};
 pub use ranking::Ranking;
 pub use roc_auc::roc_auc;
@@ -68,8 +69,8 @@ pub fn in_training(model: &dyn Model, dataset: &Dataset) -> Vec<Option<bool>> {
 struct Sample {
     /// One a category.
     rankings: Vec<Ranking>,
-    /// Place in the data set, category, decision; none where pictures may have several categories.
-    decisions: Option<Vec<(usize, usize, usize)>>,
+    /// Place in the data set, and (truth, decision); none where pictures may have several categories.
+    decisions: Option<Vec<(usize, (usize, usize))>>,
 }
 
 impl Sample {
@@ -85,7 +86,7 @@ impl Sample {
             Ranking::new(&scores, &labels)
         };
         let decision = |(place, (entry, scores)): (usize, (&Entry, &PictureScores))| {
-            Some((place, only_category(entry)?, one_label::decide(scores.as_ref().ok()?)?))
+            Some((place, (only_category(entry)?, decide(scores.as_ref().ok()?)?)))
         };
         Self {
             rankings: (0..dataset.categories.len()).map(ranking).collect(),
@@ -97,10 +98,8 @@ impl Sample {
     fn measures(&self, times: impl Fn(usize) -> u32 + Copy) -> Measures {
         let categories = self.rankings.len();
         let one_label = self.decisions.as_ref().and_then(|decisions| {
-            let counted = decisions
-                .iter()
-                .flat_map(|&(place, truth, decision)| std::iter::repeat_n((truth, decision), times(place) as usize));
-            OneLabel::of(counted, categories)
+            let counted = decisions.iter().map(|&(place, decision)| (decision, times(place) as usize));
+            OneLabel::counted(counted, categories)
         });
         Measures {
             average_precision: self.rankings.iter().map(|ranking| ranking.average_precision(times)).collect(),

@@ -25,9 +25,17 @@ impl OneLabel {
     /// assert_eq!(found.balanced_accuracy, (2.0 / 3.0 + 1.0) / 2.0);
     /// ```
     pub fn of(decisions: impl IntoIterator<Item = (usize, usize)>, categories: usize) -> Option<Self> {
+        Self::counted(decisions.into_iter().map(|decision| (decision, 1)), categories)
+    }
+
+    /// The same; each pair counts as often as the number beside it says.
+    pub(crate) fn counted(
+        decisions: impl IntoIterator<Item = ((usize, usize), usize)>,
+        categories: usize,
+    ) -> Option<Self> {
         let mut confusion = vec![vec![0; categories]; categories];
-        for (truth, decision) in decisions {
-            confusion[truth][decision] += 1;
+        for ((truth, decision), times) in decisions {
+            confusion[truth][decision] += times;
         }
         let recalls: Vec<(usize, usize)> = confusion
             .iter()
@@ -63,7 +71,7 @@ pub fn is_one_label(dataset: &Dataset) -> bool {
 }
 
 /// The category of the largest score; the first of equals.
-pub(super) fn decide(scores: &[f64]) -> Option<usize> {
+pub(crate) fn decide(scores: &[f64]) -> Option<usize> {
     Selection::Top.of(&[], scores).first().copied()
 }
 

@@ -83,6 +83,10 @@ mod tests {
             None
         }
 
+        fn usual_side(&self) -> Option<usize> {
+            None
+        }
+
         fn description(&self) -> serde_json::Value {
             serde_json::Value::Null
         }

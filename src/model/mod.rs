@@ -49,9 +49,7 @@ pub trait Model: Send + Sync {
     fn was_trained_on(&self, digest: &str) -> Option<bool>;
 
     /// The usual longer side, in pixels, of the pictures that it was trained on, as it read them; none if it does not know.
-    fn usual_side(&self) -> Option<usize> {
-        None
-    }
+    fn usual_side(&self) -> Option<usize>;
 
     /// Everything that was chosen for model and method, for records beside results.
     fn description(&self) -> serde_json::Value;

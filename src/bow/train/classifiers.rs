@@ -1,7 +1,9 @@
 //! Training step 5: one SVM per category.
 
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 
+use super::histograms::Part;
 use crate::bow::config::{ClassWeight, Settings};
 use crate::bow::record::SolverRecord;
 use crate::bow::score::svm::{self, Problem, Report, Solution};
@@ -85,6 +87,18 @@ impl Machines<'_> {
         }
         CategoryFit { solution, costs }
     }
+
+    /// Solves all `categories` with this C; `before` has their solutions for a smaller one, or none.
+    pub(super) fn fit_all(&self, categories: &[usize], c: f64, before: &[CategoryFit]) -> Vec<CategoryFit> {
+        let start = |at: usize| before.get(at).map(|fit| fit.solution.dual.as_slice());
+        categories.par_iter().enumerate().map(|(at, &category)| self.fit(category, c, start(at))).collect()
+    }
+}
+
+/// The categories that `fit` has positives and negatives of.
+pub(super) fn learnable(fit: &Part) -> Vec<usize> {
+    let has = |category: usize, sign: i8| fit.labels.iter().any(|labels| labels[category] == sign);
+    (0..fit.categories()).filter(|&category| has(category, 1) && has(category, -1)).collect()
 }
 
 /// Lists the pictures that are a support vector of any category.

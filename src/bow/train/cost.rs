@@ -3,10 +3,10 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::classifiers::{CategoryFit, Machines};
+use super::classifiers::{Machines, learnable};
 use super::error::TrainError;
 use super::histograms::{Part, Scored};
-use super::trials::{Trials, Tried, learnable};
+use super::trials::{Trials, Tried};
 use super::weights::weighted_kernels;
 use crate::bow::config::Settings;
 use crate::bow::record::Validation;
@@ -27,24 +27,16 @@ pub(super) fn choose_cost(
         let machines = Machines { settings, matrix: matrix.view(), labels: &fit.labels };
         let across: Vec<Array2<f32>> = validate.views.iter().map(|rows| kernels.combine(rows, &fit.rows)).collect();
         let learnable = learnable(fit);
-        let mut fits: Vec<Option<CategoryFit>> = learnable.iter().map(|_| None).collect();
+        let mut fits = Vec::new();
         let mut points = Vec::new();
         for &c in &trials.grid {
-            fits = learnable
-                .par_iter()
-                .zip(fits)
-                .map(|(&category, before)| {
-                    let start = before.as_ref().map(|fit| fit.solution.dual.as_slice());
-                    Some(machines.fit(category, c, start))
-                })
-                .collect();
-            let tried = learnable.par_iter().zip(&fits).filter_map(|(&category, fit)| {
-                let fit = fit.as_ref()?;
+            fits = machines.fit_all(&learnable, c, &fits);
+            let tried = learnable.par_iter().zip(&fits).map(|(&category, fit)| {
                 let score = |i: usize| {
                     across.iter().map(|view| fit.solution.score(view.row(i))).sum::<f64>() / across.len() as f64
                 };
                 let scores = (0..validate.labels.len()).map(score).collect();
-                Some(Tried { category, scores, bounded: fit.solution.report.is_bounded() })
+                Tried { category, scores, bounded: fit.solution.report.is_bounded() }
             });
             points.push(trials.measure(validate, &tried.collect::<Vec<_>>()));
             progress.step();

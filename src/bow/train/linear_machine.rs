@@ -10,11 +10,12 @@ use ndarray::{Array2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
 use super::classifiers::Costs;
+use super::classifiers::learnable;
 use super::error::TrainError;
 use super::histograms::{Part, Pool, Scored, store_pool};
 use super::store::Store;
 use super::task::{Learnt, Task};
-use super::trials::{Trials, Tried, learnable};
+use super::trials::{Trials, Tried};
 use crate::bow::config::{ChannelWeights, Cost, Settings};
 use crate::bow::record::Validation;
 use crate::bow::score::coordinate_descent::{Options, Problem, Rows, Solution, solve};

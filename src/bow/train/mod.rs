@@ -17,7 +17,7 @@ mod task;
 mod trials;
 mod weights;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::path::PathBuf;
 
@@ -85,8 +85,9 @@ pub fn train_with(
     let pictures: Vec<String> = originals.map(|picture| picture.id().to_string()).collect();
     let digest_of: HashMap<&str, &String> =
         data.split.pictures.iter().map(|entry| entry.id.as_str()).zip(&files).collect();
-    let used = data.split.pictures.iter().filter(|entry| !learnt.left_out.iter().any(|picture| picture.id == entry.id));
-    let used: Vec<PathBuf> = used.map(|entry| data.split.file(entry)).collect();
+    let used: HashSet<&str> = pictures.iter().map(String::as_str).collect();
+    let used = data.split.pictures.iter().filter(|entry| used.contains(entry.id.as_str()));
+    let longer_sides = LongerSides::of(&used.map(|entry| data.split.file(entry)).collect::<Vec<PathBuf>>());
     let training = TrainingRecord {
         version: env!("CARGO_PKG_VERSION").to_string(),
         seed: settings.seed,
@@ -94,7 +95,7 @@ pub fn train_with(
         split: data.split.split.clone(),
         digests: pictures.iter().map(|id| digest_of[id.as_str()].clone()).collect(),
         pictures,
-        longer_sides: LongerSides::of(used.iter().map(PathBuf::as_path)),
+        longer_sides,
         left_out: learnt.left_out.iter().map(|picture| picture.id.clone()).collect(),
         categories: data.split.categories.clone(),
         support_pictures: learnt.support.iter().map(|&i| part.pictures[i].clone()).collect(),

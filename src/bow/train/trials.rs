@@ -21,12 +21,12 @@ use super::histograms::{Part, Scored};
 use crate::bow::config::Settings;
 use crate::bow::record::{GridPoint, Validation};
 use crate::evaluate::resamples::{Resamples, deviation};
-use crate::evaluate::{OneLabel, Ranking, only_label};
+use crate::evaluate::{OneLabel, Ranking, decide, only_label};
 use crate::numeric::random::stream;
 use crate::progress::Progress;
 
 /// C of the grid: 10^−2 … 10^3 in half decades.
-pub(super) fn cost_grid() -> Vec<f64> {
+fn cost_grid() -> Vec<f64> {
     (-4..=6).map(|half: i32| 10f64.powf(f64::from(half) / 2.0)).collect()
 }
 
@@ -34,12 +34,6 @@ pub(super) fn cost_grid() -> Vec<f64> {
 const RESAMPLES: usize = 100;
 /// How many standard errors a C may lie below the best.
 const ERRORS: f64 = 2.0;
-
-/// The categories that `fit` has positives and negatives of.
-pub(super) fn learnable(fit: &Part) -> Vec<usize> {
-    let has = |category: usize, sign: i8| fit.labels.iter().any(|labels| labels[category] == sign);
-    (0..fit.categories()).filter(|&category| has(category, 1) && has(category, -1)).collect()
-}
 
 /// A machine of one C that was tried.
 pub(super) struct Tried {
@@ -128,17 +122,16 @@ impl<'a> Trials<'a> {
             return None;
         }
         let largest = |picture: usize| {
-            let best = |best: usize, next: usize| {
-                if tried[next].scores[picture] > tried[best].scores[picture] { next } else { best }
-            };
-            tried[(0..tried.len()).reduce(best).expect("some category was tried")].category
+            let scores: Vec<f64> = tried.iter().map(|tried| tried.scores[picture]).collect();
+            tried[decide(&scores).expect("some category was tried")].category
         };
         let decisions: Vec<(usize, usize)> = truth.iter().enumerate().map(|(i, &truth)| (truth, largest(i))).collect();
         let each = self.resamples.times().map(|times| {
-            let counted = decisions.iter().enumerate().flat_map(|(picture, decision)| {
-                std::iter::repeat_n(*decision, times.of(validate.units[picture]) as usize)
-            });
-            OneLabel::of(counted, categories).map(|decisions| decisions.balanced_accuracy)
+            let counted = decisions
+                .iter()
+                .enumerate()
+                .map(|(picture, decision)| (*decision, times.of(validate.units[picture]) as usize));
+            OneLabel::counted(counted, categories).map(|decisions| decisions.balanced_accuracy)
         });
         Some(each.collect())
     }

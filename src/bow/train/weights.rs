@@ -13,7 +13,7 @@
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::classifiers::{CategoryFit, Machines};
+use super::classifiers::{Machines, learnable};
 use super::error::TrainError;
 use super::histograms::Part;
 use super::kernels::ScaledKernels;
@@ -100,34 +100,25 @@ fn mkl(settings: &Settings, kernels: &ScaledKernels<'_>, fit: &Part, progress: &
         Cost::Fixed(c) => c,
         Cost::Validate => C_BEFORE_VALIDATION,
     };
-    let learnable: Vec<usize> = (0..fit.categories())
-        .filter(|&category| [1, -1].iter().all(|sign| fit.labels.iter().any(|labels| labels[category] == *sign)))
-        .collect();
+    let learnable = learnable(fit);
     let of_norm_1 = |beta: Vec<f64>| -> Vec<f64> {
         let norm = beta.iter().map(|beta| beta.powf(p)).sum::<f64>().powf(1.0 / p);
         beta.into_iter().map(|beta| beta / norm).collect()
     };
     let mut beta = of_norm_1(vec![1.0; kernels.channels.len()]);
-    let mut fits: Vec<Option<CategoryFit>> = learnable.iter().map(|_| None).collect();
+    let mut fits = Vec::new();
     let mut moved = f64::INFINITY;
     progress.begin("channel weights", ROUNDS);
     for _ in 0..ROUNDS {
         let matrix = kernels.combine_by(&beta, &fit.rows, &fit.rows);
         let machines = Machines { settings, matrix: matrix.view(), labels: &fit.labels };
-        fits = learnable
-            .par_iter()
-            .zip(fits)
-            .map(|(&category, before)| {
-                let start = before.as_ref().map(|fit| fit.solution.dual.as_slice());
-                Some(machines.fit(category, c, start))
-            })
-            .collect();
+        fits = machines.fit_all(&learnable, c, &fits);
         let squared_norms: Vec<f64> = kernels
             .channels
             .par_iter()
             .zip(&beta)
             .map(|(channel, beta)| {
-                let forms = fits.iter().flatten().map(|solved| {
+                let forms = fits.iter().map(|solved| {
                     let dual = &solved.solution.dual;
                     let support: Vec<usize> = (0..dual.len()).filter(|&i| dual[i] != 0.0).collect();
                     let row = |&i: &usize| {
