@@ -7,6 +7,10 @@ use crate::bow::{BagOfWords, Explaining};
 pub use crate::bow::{BiasMode, Decomposition, Roots};
 use crate::format::container::{self, ContainerError, Reader};
 use crate::model::Model;
+use crate::nn::composite::CompositeError;
+use crate::nn::file::{self as network_file, NetworkFileError};
+pub use crate::nn::layers::Ties;
+use crate::nn::network::{Explaining as NetworkExplaining, Network, Way};
 use crate::picture;
 use crate::settings::ConfigError;
 
@@ -17,6 +21,8 @@ use crate::settings::ConfigError;
 pub enum AnyModel {
     /// A Bag-of-Words classifier.
     BagOfWords(Box<BagOfWords>),
+    /// A neural network.
+    Network(Box<Network>),
 }
 
 /// A model file can't be used.
@@ -52,10 +58,19 @@ pub enum OpenFailure {
     /// A Bag-of-Words model is damaged or of a newer version.
     #[error(transparent)]
     BagOfWords(#[from] ModelFileError),
+    /// A network is damaged or of a newer version.
+    #[error(transparent)]
+    Network(#[from] NetworkFileError),
+    /// The file is of no family of models.
+    #[error("its format is \"{found}\", and not {} or {}", files::model::FORMAT, network_file::FORMAT)]
+    Format {
+        /// What the file says.
+        found: String,
+    },
 }
 
 /// The method of explanation that a user asks for. What is not given stays as the model has it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Method {
     /// Where the bias goes.
     pub bias: Option<BiasMode>,
@@ -65,7 +80,37 @@ pub struct Method {
     pub roots: Option<Roots>,
     /// Maximum number of training pictures to search toward for a root.
     pub candidates: Option<usize>,
+    /// Rules by layer or derivatives, with their name: of networks.
+    pub rules: Option<(String, Way)>,
+    /// Where relevance goes whose largest input is not the only one: of networks.
+    pub max_pool: Option<Ties>,
 }
+
+/// A method that doesn't fit the model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MethodError {
+    /// A Bag-of-Words classifier can't be explained so.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The rules don't fit the network's layers.
+    #[error(transparent)]
+    Composite(#[from] CompositeError),
+    /// The option is one of the other family.
+    #[error("\"{option}\" is for {meant}, and this model is {found}")]
+    OtherFamily {
+        /// The option.
+        option: &'static str,
+        /// The family that it is for.
+        meant: &'static str,
+        /// The family of the model.
+        found: &'static str,
+    },
+}
+
+/// The families as messages name them.
+const BAG_OF_WORDS: &str = "Bag-of-Words classifiers";
+const NETWORKS: &str = "neural networks";
 
 impl AnyModel {
     /// Opens the model file at `path`.
@@ -80,16 +125,39 @@ impl AnyModel {
     /// Explains by `method`.
     ///
     /// # Errors
-    /// [`ConfigError`] if the method does not fit the model.
-    pub fn explainer(&self, method: Method) -> Result<Box<dyn Model + '_>, ConfigError> {
+    /// [`MethodError`] if the method does not fit the model.
+    pub fn explainer(&self, method: Method) -> Result<Box<dyn Model + '_>, MethodError> {
+        let refuse = |asked: &[(&'static str, bool)], meant, found| match asked.iter().find(|(_, asked)| *asked) {
+            Some((option, _)) => Err(MethodError::OtherFamily { option, meant, found }),
+            None => Ok(()),
+        };
         match self {
             AnyModel::BagOfWords(model) => {
+                let asked = [("--rules", method.rules.is_some()), ("--max-pool", method.max_pool.is_some())];
+                refuse(&asked, NETWORKS, "a Bag-of-Words classifier")?;
                 let own = model.settings.explain.method();
                 let explainer = model.explainer(Explaining {
                     bias: method.bias.unwrap_or(own.bias),
                     decomposition: method.decomposition.unwrap_or(own.decomposition),
                     roots: method.roots.unwrap_or(own.roots),
                     candidates: method.candidates.unwrap_or(own.candidates),
+                })?;
+                Ok(Box::new(explainer))
+            }
+            AnyModel::Network(network) => {
+                let asked = [
+                    ("--decomposition", method.decomposition.is_some()),
+                    ("--roots", method.roots.is_some()),
+                    ("--candidates", method.candidates.is_some()),
+                ];
+                refuse(&asked, BAG_OF_WORDS, "a neural network")?;
+                let own = network.explaining.clone();
+                let (name, way) = method.rules.unwrap_or((own.name, own.way));
+                let explainer = network.explainer(NetworkExplaining {
+                    name,
+                    way,
+                    max_pool: method.max_pool.unwrap_or(own.max_pool),
+                    spread_bias: method.bias.map_or(own.spread_bias, |bias| bias == BiasMode::Spread),
                 })?;
                 Ok(Box::new(explainer))
             }
@@ -102,9 +170,12 @@ fn read(path: &Path) -> Result<AnyModel, OpenFailure> {
     if let Some(format) = picture::format_name(&map) {
         return Err(OpenFailure::Picture(format));
     }
-    // The only family so far reads its own format name, and says so if it is another.
-    Reader::new(&map)?.metadata("format")?;
-    Ok(AnyModel::BagOfWords(Box::new(files::model::from_bytes(&map)?)))
+    let format = Reader::new(&map)?.metadata("format")?.to_string();
+    Ok(match format.as_str() {
+        files::model::FORMAT => AnyModel::BagOfWords(Box::new(files::model::from_bytes(&map)?)),
+        network_file::FORMAT => AnyModel::Network(Box::new(network_file::from_bytes(&map)?)),
+        _ => return Err(OpenFailure::Format { found: format }),
+    })
 }
 
 impl std::ops::Deref for AnyModel {
@@ -113,6 +184,7 @@ impl std::ops::Deref for AnyModel {
     fn deref(&self) -> &Self::Target {
         match self {
             AnyModel::BagOfWords(model) => model.as_ref(),
+            AnyModel::Network(network) => network.as_ref(),
         }
     }
 }

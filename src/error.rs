@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::any::OpenError;
+use crate::any::{MethodError, OpenError};
 use crate::bow::train::TrainError;
 use crate::dataset::DatasetError;
 use crate::dataset::categories::{self, UnknownLabel};
@@ -53,6 +53,13 @@ pub enum Error {
         /// Why.
         source: ModelError,
     },
+    /// A network can't be imported.
+    #[cfg(feature = "onnx")]
+    #[error(transparent)]
+    Onnx(#[from] crate::nn::onnx::OnnxError),
+    /// The method of explanation doesn't fit the model.
+    #[error(transparent)]
+    Method(#[from] MethodError),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ReadError),
@@ -62,6 +69,9 @@ pub enum Error {
     /// The training.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The training of a network.
+    #[error(transparent)]
+    NetTrain(#[from] crate::nn::train::TrainError),
     /// A picture.
     #[error(transparent)]
     Picture(#[from] PictureError),
@@ -102,6 +112,7 @@ impl Error {
             Error::Explain { source, .. } => source.hint(),
             Error::Dataset(error) => error.hint(),
             Error::Train(error) => error.hint(),
+            Error::NetTrain(error) => error.hint(),
             Error::Picture(error) => error.hint(),
             Error::Export(error) => error.hint(),
             Error::Config(ReadError::UnknownKeys { .. }) => {
@@ -122,11 +133,15 @@ impl Error {
     fn is_failure(&self) -> bool {
         match self {
             Error::Usage { .. } | Error::UnknownCategory { .. } | Error::UnknownLabels { .. } => false,
+            Error::Method(_) => false,
+            #[cfg(feature = "onnx")]
+            Error::Onnx(_) => false,
             Error::Model(error) => error.is_failure(),
             Error::Explain { source, .. } => source.is_failure(),
             Error::Config(error) => error.is_failure(),
             Error::Dataset(error) => error.is_failure(),
             Error::Train(error) => error.is_failure(),
+            Error::NetTrain(error) => error.is_failure(),
             Error::Picture(error) => error.is_failure(),
             Error::Export(error) => error.is_failure(),
             Error::Files(error) => error.is_failure(),

@@ -1,6 +1,7 @@
 //! What is asked of an explanation, and what it holds; independent of the kind of model.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD};
+use serde::Serialize;
 
 use crate::format::container::Container;
 use crate::ledger::Ledger;
@@ -61,12 +62,16 @@ pub struct Explanation {
     pub score: f64,
     /// R1, H×W: each pixel's share of the score; with tiles the mean of the windows' maps, which is no share of the picture's score.
     pub relevance: Array2<f64>,
+    /// R of every number of an input that was given as an array, with the array's shape; `relevance` has its sums over channels.
+    pub array: Option<ArrayD<f64>>,
     /// The part of it that is the spread bias, H×W, if the query asked for it and there is any.
     pub spread_bias: Option<Array2<f64>>,
     /// Where every part of the score went; with tiles see [`Ledger::for_windows`].
     pub ledger: Ledger,
     /// Shares of the model's own parts, such as channels; empty if it has none, or with tiles.
     pub parts: Vec<f64>,
+    /// The account of each layer of the way back, in the order of the way forward; empty if the model has none to show.
+    pub layers: Vec<LayerAccount>,
     /// The windows, each with its own account; empty without tiles.
     pub windows: Vec<Window>,
     /// The layers of the way back, if the query asked for them: of the picture, or of each window.
@@ -92,6 +97,31 @@ impl Explanation {
             ..self
         }
     }
+}
+
+/// What a layer of the way back received, sent on and kept: `received = sent + bias + stabiliser + undefined`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerAccount {
+    /// The layer.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// The rule by which it shared, if it has one.
+    pub rule: Option<String>,
+    /// Σ R at its outputs.
+    pub received: f64,
+    /// Σ R that it sent to its inputs.
+    pub sent: f64,
+    /// The biases' part.
+    pub bias: f64,
+    /// The stabilisers' part.
+    pub stabiliser: f64,
+    /// What met a denominator of 0.
+    pub undefined: f64,
+    /// Number of outputs whose relevance did.
+    pub undefined_outputs: usize,
+    /// Largest |R| at its outputs.
+    pub largest: f64,
 }
 
 /// One window of a picture that was explained by tiles.

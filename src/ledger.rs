@@ -17,6 +17,12 @@ crate::closed_set! {
         TaylorResidual = "taylor_residual",
         /// Relevance that found nothing to go to.
         NoReceiver = "no_features",
+        /// The stabilisers' part of denominators.
+        Stabiliser = "stabiliser",
+        /// Relevance that met a denominator of 0.
+        Undefined = "undefined",
+        /// The score less the sum, of methods that conserve nothing.
+        Unexplained = "unexplained",
     }
 }
 
@@ -27,6 +33,9 @@ impl Account {
             Account::BiasSink => "the bias, kept apart from the pixels",
             Account::TaylorResidual => "the Taylor expansion's residual",
             Account::NoReceiver => "found no local feature to go to",
+            Account::Stabiliser => "the rules' stabilisers",
+            Account::Undefined => "met a denominator of 0",
+            Account::Unexplained => "unexplained: derivatives conserve nothing",
         }
     }
 }
@@ -40,6 +49,13 @@ crate::closed_set! {
         SpreadBias = "spread_bias",
         /// That share.
         LackingBias = "spread_bias_through_empty_dimensions",
+    }
+}
+
+impl Account {
+    /// Whether files have it even if it is empty; younger accounts are written only if they hold something.
+    const fn is_always_written(self) -> bool {
+        matches!(self, Account::BiasSink | Account::TaylorResidual | Account::NoReceiver)
     }
 }
 
@@ -147,12 +163,21 @@ impl Ledger {
     ///
     /// # Errors
     /// [`NotConserved`] if more than [`TOLERANCE`]`·max(1, |f|)` is missing, or anything is not finite.
-    pub fn close(mut self, sum_relevance: f64) -> Result<Self, NotConserved> {
+    pub fn close(self, sum_relevance: f64) -> Result<Self, NotConserved> {
+        let magnitude = self.score.abs();
+        self.close_within(sum_relevance, TOLERANCE, magnitude)
+    }
+
+    /// The same where relevance grew beyond the score on its way: `magnitude` is the largest sum of magnitudes of any layer.
+    ///
+    /// # Errors
+    /// [`NotConserved`] if more than `tolerance · max(1, magnitude)` is missing, or anything is not finite.
+    pub fn close_within(mut self, sum_relevance: f64, tolerance: f64, magnitude: f64) -> Result<Self, NotConserved> {
         self.sum_relevance = sum_relevance;
         let accounted = self.kept.iter().fold(sum_relevance, |sum, kept| sum + kept);
         self.error = self.score - accounted;
         // Written so that NaN fails.
-        if self.error.abs() <= TOLERANCE * self.score.abs().max(1.0) {
+        if self.error.abs() <= tolerance * magnitude.max(1.0) {
             Ok(self)
         } else {
             Err(NotConserved { score: self.score, accounted, error: self.error })
@@ -163,11 +188,13 @@ impl Ledger {
 /// In files: one number per name, accounts and notes beside score, sum and error.
 impl Serialize for Ledger {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3 + Account::ALL.len() + Note::ALL.len()))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("score", &self.score)?;
         map.serialize_entry("sum_relevance", &self.sum_relevance)?;
         for account in Account::ALL {
-            map.serialize_entry(account, &self.kept(*account))?;
+            if account.is_always_written() || self.kept(*account) != 0.0 {
+                map.serialize_entry(account, &self.kept(*account))?;
+            }
         }
         map.serialize_entry("error", &self.error)?;
         for note in Note::ALL {

@@ -48,6 +48,18 @@
 //!                    f = Σ R1 + bias_sink + taylor_residual + no_features + error
 //! ```
 //!
+//! Neural networks ([`nn`]) take the same two ways, layer by layer:
+//!
+//! ```text
+//!  pixels ───▶ input ───▶ layer ───▶ … ───▶ layer ───▶ logits f
+//!           preparation   nn::layers: both directions of a kind in one file
+//!
+//!  R per pixel ◀────────── R ◀────── … ◀────── R ◀──── f
+//!                          nn::rules: how a linear layer shares R_j among its inputs; other layers say it themselves
+//!
+//!                    f = Σ R + bias_sink + stabiliser + undefined + error, and the same for every layer
+//! ```
+//!
 //! # The rooms
 //!
 //! | room | what it holds |
@@ -55,13 +67,14 @@
 //! | `cli`, `figures`, `error` | the program, the paper's figures from the data at hand, errors as a user reads them |
 //! | [`AnyModel`] | a model of any family, from a file that says which one it is |
 //! | [`bow`] | the Bag-of-Words family: `features`, `words` and `score`, each with both directions; training; model and trace files |
+//! | [`nn`] | the family of neural networks: `layers`, `rules`, `composite`s; training; ONNX files; their own file |
 //! | — the seam — | nothing below knows which families of models there are |
 //! | [`export`] | explanations by the batch: resumable, divisible, always the same bytes |
 //! | [`evaluate`] | average precision, ROC AUC, accuracy, over folds too |
 //! | [`model`] | what any family offers: scores, explanations, evidence |
 //! | [`explanation`], [`ledger`] | the query, the explanation, and the account of every part of the score |
 //! | [`heatmap`] | maps as pictures; contact sheets |
-//! | [`dataset`] | VOC folders, category folders, CSV lists, generated shapes |
+//! | [`dataset`] | VOC folders, category folders, CSV lists, idx files (MNIST), generated shapes |
 //! | [`picture`] | decoding with limits, orientation, planes, tiles |
 //! | [`progress`], [`timings`] | progress of long work, and the times of its stages |
 //! | `format`, `numeric`, `settings`, `causes` | files whole or not at all; sums and random streams in a fixed order; closed sets and drafts; errors as text |
@@ -70,6 +83,7 @@
 //!
 //! - `cli` (default): the program `bowsight`. Needs `draw`.
 //! - `draw` (default, by way of `cli`): edges and captions in drawings, contact sheets, generated shapes.
+//! - `onnx` (default): networks from ONNX files.
 //! - `linfa` (default): k-means of the crate linfa as a second engine for vocabularies (`engine = "linfa"`).
 //!
 //! `default-features = false` leaves the library: training, scores, explanations, maps.
@@ -94,6 +108,7 @@ pub mod format;
 pub mod heatmap;
 pub mod ledger;
 pub mod model;
+pub mod nn;
 #[doc(hidden)]
 pub mod numeric;
 pub mod picture;
@@ -104,7 +119,7 @@ pub mod settings;
 mod shared_data;
 pub mod timings;
 
-pub use any::{AnyModel, Method, OpenError, OpenFailure};
+pub use any::{AnyModel, Method, MethodError, OpenError, OpenFailure};
 pub use bow::BagOfWords;
 pub use dataset::Dataset;
 pub use explanation::{Explanation, Query, Selection, Target};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 /// The rooms from the ground up. A room may import from lower floors and from itself, never from its own floor or a higher one.
 const FLOORS: &[&[&str]] = &[
     &["settings", "numeric", "causes", "timings"],
-    &["format", "picture", "progress"],
+    &["format", "progress"],
+    &["picture"],
     &["dataset", "heatmap", "ledger"],
     &["explanation"],
     &["model"],
@@ -25,6 +26,18 @@ const FLOORS: &[&[&str]] = &[
     &["bow::evidence", "bow::explainer"],
     &["bow::train"],
     &["bow"],
+    // The family of networks.
+    &["nn::real", "nn::ending", "nn::preparation"],
+    &["nn::array"],
+    &["nn::layers"],
+    &["nn::rules", "nn::graph"],
+    &["nn::composite", "nn::canonical", "nn::walk", "nn::train::normal", "nn::train::optimizer"],
+    &["nn::onnx", "nn::train::recipe"],
+    &["nn::train::record"],
+    &["nn::network"],
+    &["nn::seen", "nn::file"],
+    &["nn::train"],
+    &["nn"],
     // The program.
     &["any"],
     &["error"],
@@ -33,7 +46,7 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// The rooms that know no family of models.
-const NEUTRAL_FLOORS: usize = 7;
+const NEUTRAL_FLOORS: usize = 8;
 
 /// Words of one family, which do not belong into neutral rooms.
 const FAMILY_WORDS: &[&str] =

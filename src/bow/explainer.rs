@@ -8,7 +8,7 @@ use super::score::Explaining;
 use super::seen::{histograms, see};
 use super::stages;
 use super::twins::MirrorPair;
-use crate::model::{Keep, Model, ModelError, Presentation, Scored, Seen};
+use crate::model::{Keep, Model, ModelError, NoProbabilities, Presentation, Scored, Seen};
 use crate::picture::{DecodeOptions, Picture};
 use crate::settings::ConfigError;
 use crate::timings::Timings;
@@ -83,6 +83,14 @@ impl Model for BagOfWords {
         Some(if limit == 0 { median } else { median.min(limit) })
     }
 
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
+    fn probabilities(&self, scores: &[f64]) -> Result<Vec<Option<f64>>, NoProbabilities> {
+        self.training.probabilities(scores)
+    }
+
     fn description(&self) -> serde_json::Value {
         serde_json::to_value(&self.settings).expect("settings serialize")
     }
@@ -142,6 +150,14 @@ impl Model for Explainer<'_> {
 
     fn usual_side(&self) -> Option<usize> {
         self.model.usual_side()
+    }
+
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
+    fn probabilities(&self, scores: &[f64]) -> Result<Vec<Option<f64>>, NoProbabilities> {
+        self.model.probabilities(scores)
     }
 
     fn description(&self) -> serde_json::Value {

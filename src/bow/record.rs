@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::score::svm::Report;
 use super::twins::TrainingPicture;
+use crate::evaluate::calibration::Calibration;
+use crate::model::NoProbabilities;
 use crate::picture::header_size;
 use crate::progress::Progress;
 
@@ -88,6 +90,35 @@ impl TrainingRecord {
         }
     }
 
+    /// The probability of every category, from its score.
+    ///
+    /// # Errors
+    /// [`NoProbabilities`] if no category's scores were calibrated.
+    pub(super) fn probabilities(&self, scores: &[f64]) -> Result<Vec<Option<f64>>, NoProbabilities> {
+        let Some(validation) = &self.validation else {
+            return Err(NoProbabilities {
+                because: "C was given, so no pictures were held back whose scores could be calibrated",
+                hint: "train again without --c",
+            });
+        };
+        if validation.calibration.is_empty() {
+            return Err(NoProbabilities {
+                because: "an earlier version of bowsight trained it",
+                hint: "train it again",
+            });
+        }
+        let calibrated = validation.calibration.iter().zip(scores);
+        let probabilities: Vec<Option<f64>> =
+            calibrated.map(|(calibration, score)| calibration.curve.map(|curve| curve.probability(*score))).collect();
+        if probabilities.iter().all(Option::is_none) {
+            return Err(NoProbabilities {
+                because: "no category has ten pictures for and ten against it, held back from training, that its scores rank",
+                hint: "train with more pictures",
+            });
+        }
+        Ok(probabilities)
+    }
+
     /// Warns of categories with so few positives, or with such machines, that their scores say little.
     pub(super) fn warn_of_little_evidence(&self, progress: &dyn Progress) {
         let few = self.solvers.iter().filter(|solver| solver.positives < FEW);
@@ -133,6 +164,9 @@ pub struct Validation {
     /// the categories of deciding at 0. Unknown in models of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balanced_accuracy: Option<f64>,
+    /// Each category's probabilities from the validation pictures' scores at its chosen C; empty in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<Calibration>,
 }
 
 fn one() -> usize {

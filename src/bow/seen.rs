@@ -90,6 +90,12 @@ pub(super) fn histograms(
 
 /// Pixels → the local features of every channel.
 fn find_features(model: &BagOfWords, picture: &Picture, keep: Keep) -> Result<Vec<Features>, ModelError> {
+    if picture.prepared().is_some() {
+        return Err(ModelError::Unsupported {
+            what: "an array in the place of a picture",
+            because: "descriptors are of pictures",
+        });
+    }
     let (width, height) = (picture.width(), picture.height());
     let mut families = model.channels.iter().map(|channel| channel.encoder.family());
     if families.all(|family| family.grid(width, height).is_empty()) {
@@ -133,9 +139,11 @@ impl Seen for SeenPicture<'_> {
         Ok(Explanation {
             score: shares.ledger.score,
             relevance: shares.relevance,
+            array: None,
             spread_bias: shares.spread_bias,
             ledger: shares.ledger,
             parts: shares.channels,
+            layers: Vec::new(),
             windows: Vec::new(),
             traces: shares.trace.into_iter().collect(),
             timings: shares.timings,
@@ -176,7 +184,18 @@ impl SeenPicture<'_> {
         let score = query.target.of(|category| self.whole.scores[category]);
         let ledger = Ledger::for_windows(score, relevance.sum(), accounts.iter().map(|window| &window.ledger));
         let parts = Vec::new();
-        Ok(Explanation { score, relevance, spread_bias, ledger, parts, windows: accounts, traces, timings })
+        Ok(Explanation {
+            score,
+            relevance,
+            array: None,
+            spread_bias,
+            ledger,
+            parts,
+            layers: Vec::new(),
+            windows: accounts,
+            traces,
+            timings,
+        })
     }
 
     /// A view's score → R3.

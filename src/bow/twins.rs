@@ -99,7 +99,18 @@ impl Seen for MirrorPair<'_> {
         let parts = own.parts.iter().zip(&twin.parts).map(|(a, b)| mean(*a, *b)).collect();
         let timings = [&own.timings, &twin.timings].into_iter().sum();
         let (score, traces) = (ledger.score, Vec::new());
-        Ok(Explanation { score, relevance, spread_bias, ledger, parts, windows, traces, timings })
+        Ok(Explanation {
+            score,
+            relevance,
+            array: None,
+            spread_bias,
+            ledger,
+            parts,
+            layers: Vec::new(),
+            windows,
+            traces,
+            timings,
+        })
     }
 }
 

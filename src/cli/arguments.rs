@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::completions::categories;
 use super::report::Reporter;
-use crate::any::{AnyModel, BiasMode, Decomposition, Method, Roots};
+use crate::any::{AnyModel, BiasMode, Decomposition, Method, Roots, Ties};
 use crate::dataset::{Aligned, Dataset, Layout};
 use crate::error::Error;
 use crate::explanation::{Query, Selection, Target};
@@ -13,8 +14,8 @@ use crate::export::drawing::{Drawing, MapSize};
 use crate::format::npy::Dtype;
 use crate::heatmap::{Looks, Palette, Panel, Scale};
 use crate::model::Model;
+use crate::nn::network::Way;
 use crate::picture::tiles::Tiles;
-use crate::settings::ReadError;
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -110,7 +111,7 @@ impl ModelFile {
 #[derive(Debug, Args)]
 pub(crate) struct Explaining {
     /// Explain the difference to this category's score
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = categories(&[]))]
     pub against: Option<String>,
     /// Where the bias goes: spread over the dimensions, or sink, kept in the account only. Unless given, numbers have it spread, as in the
     /// paper, and drawings leave it out, since it says nothing about places
@@ -128,6 +129,12 @@ pub(crate) struct Explaining {
     /// Maximum number of training pictures to search toward for a root
     #[arg(long, value_name = "N")]
     pub candidates: Option<usize>,
+    /// Networks: the rules by layer, as a composite's name (epsilon-plus-flat, epsilon:0.01, alpha-beta:2,-1, gradient …) or a TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub rules: Option<String>,
+    /// Networks: where relevance goes whose largest input is not the only one
+    #[arg(long, value_name = "WAY")]
+    pub max_pool: Option<Ties>,
     /// What to draw of each map
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub heatmap: Option<Vec<Panel>>,
@@ -154,8 +161,9 @@ pub(crate) struct Explaining {
 impl Explaining {
     /// The model with the method that the flags ask for; what they leave out is as its configuration has it.
     pub fn explainer<'a>(&self, model: &'a AnyModel) -> Result<Box<dyn Model + 'a>, Error> {
-        let Self { bias, decomposition, roots, candidates, .. } = *self;
-        Ok(model.explainer(Method { bias, decomposition, roots, candidates }).map_err(ReadError::from)?)
+        let Self { bias, decomposition, roots, candidates, max_pool, .. } = *self;
+        let rules = self.rules.as_deref().map(way).transpose()?;
+        Ok(model.explainer(Method { bias, decomposition, roots, candidates, rules, max_pool })?)
     }
 
     /// The query of every explanation, except for its category and its trace.
@@ -198,6 +206,19 @@ impl Explaining {
             windows: query.tiles.is_some(),
         }
     }
+}
+
+/// The rules or derivatives of this name, or the rules in this file.
+fn way(text: &str) -> Result<(String, Way), Error> {
+    let path = std::path::Path::new(text);
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        let found = text.parse::<Way>().map_err(|error| Error::Method(error.into()))?;
+        return Ok((text.to_string(), found));
+    }
+    let wrong = |what: String| Error::usage(format!("the rules in \"{text}\" can't be used: {what}"));
+    let content = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let found = toml::from_str(&content).map_err(|error| wrong(error.to_string()))?;
+    Ok((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), Way::Rules(found)))
 }
 
 /// The index of the category `name`, which `flag` asked for.

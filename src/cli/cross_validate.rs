@@ -7,13 +7,16 @@ use clap::Args;
 use super::Outcome;
 use super::arguments::{Data, Global};
 use super::configuring::Configuring;
-use super::evaluate::{confusion_document, confusion_table, percent, pictures_line, write_scores};
+use super::evaluate::{
+    confusion_document, confusion_table, ends, intervals_document, percent, pictures_line, write_scores,
+};
 use super::report::{Reporter, table};
 use super::train::Unreadable;
 use crate::bow::train::folds::{CrossValidation, cross_validate};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::evaluate::across_folds::{AcrossFolds, Ranking, Spread, across_folds};
+use crate::evaluate::{Interval, Intervals};
 use crate::format::atomic::{AtomicFile, WriteError};
 
 #[derive(Debug, Args)]
@@ -53,8 +56,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -
     }
     note_different_scales(&found, reporter);
     let measures = across_folds(&dataset, &found.scores, &found.fold, arguments.folds);
+    let intervals = Intervals::of(&dataset, &found.scores, settings.seed, reporter);
     reporter.text(&text(&dataset, &found, &measures, failed))?;
-    reporter.document(&document(&dataset, &found, &measures, failed))?;
+    reporter.text(&pooled_intervals(&intervals, &measures))?;
+    let mut document = document(&dataset, &found, &measures, failed);
+    document["pooled_intervals"] = intervals_document(&dataset, &intervals, measures.one_label.is_some());
+    reporter.document(&document)?;
     Ok(Outcome::after(failed > 0 || dataset.is_incomplete()))
 }
 
@@ -98,6 +105,18 @@ fn text(dataset: &Dataset, found: &CrossValidation, measures: &AcrossFolds, fail
     }
     text.push_str(&format!("{} folds, {}", found.trainings.len(), pictures_line(dataset, failed)));
     text
+}
+
+/// How far the pooled figures could lie elsewhere.
+fn pooled_intervals(intervals: &Intervals, measures: &AcrossFolds) -> String {
+    let mut named: Vec<(&str, Option<Interval>)> =
+        ["mean AP 2007", "mean AP 2010", "mean ROC AUC"].into_iter().zip(intervals.mean).collect();
+    if measures.one_label.is_some() {
+        named.extend([("accuracy", intervals.accuracy), ("balanced accuracy", intervals.balanced_accuracy)]);
+    }
+    let named: Vec<String> = named.into_iter().map(|(name, interval)| format!("{name} {}", ends(interval))).collect();
+    let (count, units) = (intervals.count, intervals.units);
+    format!("pooled, 95 % intervals in per cent, by resampling the {count} {units}: {}\n", named.join(", "))
 }
 
 fn document(dataset: &Dataset, found: &CrossValidation, measures: &AcrossFolds, failed: usize) -> serde_json::Value {

@@ -118,18 +118,8 @@ impl Found<'_> {
 
     fn document(&self) -> serde_json::Value {
         let Self { dataset, measures, intervals, .. } = self;
-        let figures = |values: [serde_json::Value; 3]| {
-            let [voc2007, voc2010, roc_auc] = values;
-            serde_json::json!({"voc2007": voc2007, "voc2010": voc2010, "roc_auc": roc_auc})
-        };
-        let values = |values: [Option<f64>; 3]| figures(values.map(|value| serde_json::json!(value)));
-        let ends = |intervals: &[Option<Interval>; 3]| figures(intervals.map(|ends| serde_json::json!(ends)));
-        let by_name = |of: &dyn Fn(usize) -> serde_json::Value| {
-            let named = dataset.categories.iter().enumerate().map(|(category, name)| (name.clone(), of(category)));
-            named.collect::<serde_json::Map<String, serde_json::Value>>()
-        };
         let category = |category: usize| {
-            let mut value = values(measures.of_category(category));
+            let mut value = figures(measures.of_category(category));
             value["positives"] = dataset.positives(category).into();
             value
         };
@@ -138,15 +128,9 @@ impl Found<'_> {
             "pictures": dataset.pictures.len() - self.failed,
             "failed": self.failed,
             "in_training": self.in_training,
-            "categories": by_name(&category),
-            "mean": values(measures.mean()),
-            "intervals": {
-                "level": 0.95,
-                "units": intervals.units,
-                "count": intervals.count,
-                "categories": by_name(&|category| ends(&intervals.categories[category])),
-                "mean": ends(&intervals.mean),
-            },
+            "categories": by_name(dataset, category),
+            "mean": figures(measures.mean()),
+            "intervals": intervals_document(dataset, intervals, measures.one_label.is_some()),
         });
         if let Some(decisions) = &measures.one_label {
             document["one_label"] = serde_json::json!({
@@ -154,22 +138,47 @@ impl Found<'_> {
                 "balanced_accuracy": decisions.balanced_accuracy,
                 "confusion": confusion_document(&dataset.categories, &decisions.confusion),
             });
-            document["intervals"]["one_label"] = serde_json::json!({
-                "accuracy": intervals.accuracy,
-                "balanced_accuracy": intervals.balanced_accuracy,
-            });
         }
         document
     }
 }
 
+/// The three measures of a ranking, or their intervals, by their names.
+fn figures(values: [impl serde::Serialize; 3]) -> serde_json::Value {
+    let [voc2007, voc2010, roc_auc] = values;
+    serde_json::json!({"voc2007": voc2007, "voc2010": voc2010, "roc_auc": roc_auc})
+}
+
+/// A value for every category, by its name.
+fn by_name(dataset: &Dataset, of: impl Fn(usize) -> serde_json::Value) -> serde_json::Value {
+    let named = dataset.categories.iter().enumerate().map(|(category, name)| (name.clone(), of(category)));
+    named.collect::<serde_json::Map<String, serde_json::Value>>().into()
+}
+
+/// The intervals of all measures, with those of decisions where every picture has one label.
+pub(super) fn intervals_document(dataset: &Dataset, intervals: &Intervals, one_label: bool) -> serde_json::Value {
+    let mut document = serde_json::json!({
+        "level": 0.95,
+        "units": intervals.units,
+        "count": intervals.count,
+        "categories": by_name(dataset, |category| figures(intervals.categories[category])),
+        "mean": figures(intervals.mean),
+    });
+    if one_label {
+        document["one_label"] =
+            serde_json::json!({"accuracy": intervals.accuracy, "balanced_accuracy": intervals.balanced_accuracy});
+    }
+    document
+}
+
+/// The ends of an interval in per cent, `[41.2, 53.9]`.
+pub(super) fn ends(interval: Option<Interval>) -> String {
+    interval.map_or_else(|| "[–]".to_string(), |ends| format!("[{:.1}, {:.1}]", 100.0 * ends.low, 100.0 * ends.high))
+}
+
 /// A percentage with its interval, `47.38 [41.2, 53.9]`.
 fn with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
-    let ends = match (value, interval) {
-        (None, _) => String::new(),
-        (Some(_), None) => " [–]".to_string(),
-        (Some(_), Some(ends)) => format!(" [{:.1}, {:.1}]", 100.0 * ends.low, 100.0 * ends.high),
-    };
+    let ends = value.map_or_else(String::new, |_| format!(" {}", ends(interval)));
     format!("{}{ends}", percent(value))
 }
 

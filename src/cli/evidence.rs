@@ -19,17 +19,14 @@ use crate::error::Error;
 use crate::explanation::{Query, Target};
 use crate::export::drawing::{Base, Drawing, Files, FilesError};
 use crate::format::png::write_png;
-use crate::format::sha256_of_file;
-use crate::heatmap::sheet::{Cell, Sheet, fitted};
+use crate::heatmap::sheet::{Cell, Sheet, fitted, for_and_against};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
 use crate::model::evidence::{Element, Evidence as OfModel, Example, PartMap};
 use crate::model::{Model, Seen};
-use crate::picture::Picture;
+use crate::picture::{Picture, sha256_of_picture};
 
 /// Size of the sheets' pictures in pixels.
 const CELL: (u32, u32) = (260, 180);
-/// Width of a column of words in pixels: the picture, or its row of patches, and some space for the captions.
-const COLUMN: u32 = 430;
 /// Side of an example patch in pixels.
 const PATCH: u32 = 64;
 
@@ -100,7 +97,8 @@ struct FoundWord {
 pub(crate) struct Reader<'a> {
     neighbours: Option<usize>,
     words: Option<usize>,
-    model: &'a BagOfWords,
+    /// None for a network, of which nothing can be asked here.
+    model: Option<&'a BagOfWords>,
     /// The training pictures' files by id; none without training data.
     files: Option<HashMap<String, PathBuf>>,
     /// The digests of these files when the model was trained, by id, if the model has them.
@@ -124,8 +122,18 @@ pub(crate) struct Place<'a> {
 impl Evidence {
     /// Checks what is asked for before any picture is explained.
     pub fn reader<'a>(&self, model: &'a AnyModel, query: &Query, drawing: &Drawing) -> Result<Reader<'a>, Error> {
-        let AnyModel::BagOfWords(model) = model;
         let draw = !drawing.panels.is_empty();
+        let AnyModel::BagOfWords(model) = model else {
+            let asked = [("--neighbours", self.neighbours), ("--words", self.words)]
+                .into_iter()
+                .find(|(_, count)| count.is_some());
+            return match asked {
+                Some((flag, _)) => Err(Error::usage(format!(
+                    "\"{flag}\" is for Bag-of-Words classifiers: a network keeps no training pictures"
+                ))),
+                None => Ok(Reader::none(drawing)),
+            };
+        };
         for (flag, count) in [("--neighbours", self.neighbours), ("--words", self.words)] {
             if count == Some(0) {
                 return Err(Error::usage(format!("\"{flag}\" must be at least 1, got 0")));
@@ -168,7 +176,7 @@ impl Evidence {
         Ok(Reader {
             neighbours: self.neighbours,
             words: self.words,
-            model,
+            model: Some(model),
             files,
             digests: digests.collect(),
             refused: Mutex::default(),
@@ -195,6 +203,24 @@ impl Evidence {
 }
 
 impl Reader<'_> {
+    /// A reader that reads nothing.
+    fn none(drawing: &Drawing) -> Self {
+        Self {
+            neighbours: None,
+            words: None,
+            model: None,
+            files: None,
+            digests: HashMap::new(),
+            refused: Mutex::default(),
+            draw: false,
+            palette: drawing.palette,
+        }
+    }
+
+    fn model(&self) -> &BagOfWords {
+        self.model.expect("a network's evidence is refused before the work")
+    }
+
     /// Gathers what was asked for and writes its contact sheets; their names go to `files`.
     pub fn read(&self, seen: &dyn Seen, place: &Place<'_>, files: &mut Files) -> Result<Found, Error> {
         if self.neighbours.is_none() && self.words.is_none() {
@@ -215,7 +241,7 @@ impl Reader<'_> {
         files: &mut Files,
     ) -> Result<FoundNeighbours, Error> {
         let neighbours = evidence.examples(place.target, count);
-        let training = &self.model.training;
+        let training = &self.model().training;
         let found = |neighbour: &Example| FoundNeighbour {
             picture: training.support_pictures[neighbour.row].to_string(),
             is_itself: self.is_itself(place, neighbour),
@@ -231,15 +257,15 @@ impl Reader<'_> {
                     place,
                     format!("score {:+.4}, of which bias {:+.4}", neighbours.score(), neighbours.bias),
                 )?];
-            for (heading, list) in
-                [("speaking for", &neighbours.supporting), ("speaking against", &neighbours.opposing)]
-            {
-                for (number, neighbour) in list.iter().enumerate() {
-                    let heading = if number == 0 { heading.to_string() } else { String::new() };
+            let column = |list: &[Example]| -> Result<Vec<Cell>, Error> {
+                let cell = |neighbour: &Example| {
                     let cells = self.neighbour_cells(evidence, place, neighbour, files_of_training, total)?;
-                    rows.push((heading, cells));
-                }
-            }
+                    let row = Sheet { title: String::new(), rows: vec![(String::new(), cells)] };
+                    Ok(Cell::new(row.render(), []))
+                };
+                list.iter().map(cell).collect()
+            };
+            rows.extend(for_and_against(column(&neighbours.supporting)?, column(&neighbours.opposing)?));
             let shown = neighbours.supporting.len() + neighbours.opposing.len();
             let rest = format!("{shown} shown; the other {} together {:+.4}", neighbours.others, neighbours.rest);
             rows.push((rest, Vec::new()));
@@ -257,14 +283,14 @@ impl Reader<'_> {
 
     /// The label of a training picture: +1, −1, or 0 for difficult ones.
     fn label(&self, target: Target, neighbour: &Example) -> i8 {
-        let machine = self.model.kernel_machine().expect("linear models are refused before the work");
+        let machine = self.model().kernel_machine().expect("linear models are refused before the work");
         machine.labels[(target.category, neighbour.row)]
     }
 
     /// Whether the training picture is the explained one.
     fn is_itself(&self, place: &Place<'_>, neighbour: &Example) -> bool {
-        let trained = self.digests.get(self.model.training.support_pictures[neighbour.row].id());
-        trained.is_some_and(|trained| sha256_of_file(place.path).is_ok_and(|own| own == *trained))
+        let trained = self.digests.get(self.model().training.support_pictures[neighbour.row].id());
+        trained.is_some_and(|trained| sha256_of_picture(place.path).is_ok_and(|own| own == *trained))
     }
 
     /// The explained picture alone.
@@ -282,7 +308,7 @@ impl Reader<'_> {
         training_files: &HashMap<String, PathBuf>,
         total: f64,
     ) -> Result<Vec<Cell>, Error> {
-        let name = &self.model.training.support_pictures[neighbour.row];
+        let name = &self.model().training.support_pictures[neighbour.row];
         let file = &training_files[name.id()];
         let percent = 100.0 * neighbour.contribution / total;
         let kind = match self.label(place.target, neighbour) {
@@ -327,7 +353,7 @@ impl Reader<'_> {
             let cell = |at: usize| -> Result<Cell, Error> {
                 let word = &words[at];
                 let map = elements.map(word);
-                let name = if self.model.channels.len() > 1 {
+                let name = if self.model().channels.len() > 1 {
                     format!("channel {}, word {}", word.group, word.number)
                 } else {
                     format!("word {}", word.number)
@@ -341,16 +367,12 @@ impl Reader<'_> {
                 let way = if word.relevance > 0.0 { "for" } else { "against" };
                 let (share, cumulative) = shares[at];
                 let amount = format!("{:+.5}{note}: {share:.1} % of all that speaks {way}", word.relevance);
-                Ok(Cell::new(padded(&image, COLUMN), [name, amount, format!("{cumulative:.1} % so far")]))
+                Ok(Cell::new(image, [name, amount, format!("{cumulative:.1} % so far")]))
             };
             let (speaking_for, against): (Vec<usize>, Vec<usize>) =
                 (0..shown.len()).partition(|&at| words[at].relevance > 0.0);
-            let blank = || Cell::new(padded(&RgbImage::from_pixel(1, 1, image::Rgb([255; 3])), COLUMN), []);
-            for row in 0..speaking_for.len().max(against.len()) {
-                let heading = if row == 0 { "for (left) and against (right)" } else { "" };
-                let side = |words: &[usize]| words.get(row).map_or_else(|| Ok(blank()), |&at| cell(at));
-                rows.push((heading.to_string(), vec![side(&speaking_for)?, side(&against)?]));
-            }
+            let column = |words: Vec<usize>| words.into_iter().map(cell).collect::<Result<Vec<Cell>, Error>>();
+            rows.extend(for_and_against(column(speaking_for)?, column(against)?));
             self.write(place, "words", Sheet { title: place.title.clone(), rows }, files)?;
         }
         let found = |(word, &(share, cumulative)): (&Element, &(f64, f64))| FoundWord {
@@ -369,14 +391,14 @@ impl Reader<'_> {
     /// Opens a training picture, unless its file is no longer what the model was trained on.
     fn training_picture(&self, id: &str, file: &Path) -> Option<Picture> {
         let found = match self.digests.get(id) {
-            Some(digest) => match sha256_of_file(file) {
+            Some(digest) => match sha256_of_picture(file) {
                 Ok(found) if found == *digest => Ok(()),
                 Ok(_) => Err(format!("\"{}\" is not the file that the model was trained on", file.display())),
                 Err(error) => Err(format!("\"{}\" can't be read: {error}", file.display())),
             },
             None => Ok(()),
         };
-        let opened = found.and_then(|()| Picture::open(file, self.model.reading()).map_err(|error| chain(&error)));
+        let opened = found.and_then(|()| Picture::open(file, self.model().reading()).map_err(|error| chain(&error)));
         opened
             .map_err(|reason| {
                 let mut refused = self.refused.lock().expect("the lock is never held across a panic");
@@ -392,7 +414,7 @@ impl Reader<'_> {
 
     /// A word's example patches: from the model, or cut from the training pictures, or none.
     fn patches(&self, channel: usize, word: usize) -> Result<Vec<RgbImage>, Error> {
-        let Some(examples) = &self.model.channels[channel].examples else { return Ok(Vec::new()) };
+        let Some(examples) = &self.model().channels[channel].examples else { return Ok(Vec::new()) };
         if let Some(patches) = &examples.patches {
             let side = examples::PATCH as u32;
             return Ok(patches[word]
@@ -403,7 +425,7 @@ impl Reader<'_> {
         let Some(files) = &self.files else { return Ok(Vec::new()) };
         let mut patches = Vec::new();
         for example in &examples.places[word] {
-            let id = &self.model.training.pictures[example.picture as usize];
+            let id = &self.model().training.pictures[example.picture as usize];
             if let Some(picture) = self.training_picture(id, &files[id]) {
                 patches.extend(examples::cut(&picture, example.rectangle));
             }
@@ -440,13 +462,6 @@ fn shares(words: &[Element]) -> Vec<(f64, f64)> {
         (percent(word.relevance), percent(so_far[side(word)]))
     };
     words.iter().map(share).collect()
-}
-
-/// The picture on white, as wide as a column.
-fn padded(image: &RgbImage, width: u32) -> RgbImage {
-    let mut whole = RgbImage::from_pixel(image.width().max(width), image.height(), image::Rgb([255; 3]));
-    imageops::replace(&mut whole, image, 0, 0);
-    whole
 }
 
 /// A picture with a row of patches below it.

@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::arguments::{Explaining, ModelFile, selection};
+use super::completions::categories;
 use super::evidence::{Evidence, Found, Place, Reader};
 use super::pictures::{Named, Pictures, warn_of_sizes};
 use super::report::Reporter;
 use crate::causes::chain;
 use crate::error::Error;
-use crate::explanation::{Query, Selection};
+use crate::explanation::{LayerAccount, Query, Selection};
 use crate::export::drawing::{Base, Drawing, Files, FilesError, Subject, WindowAccount, require_different_names};
 use crate::format::path_text::{to_path, to_text};
 use crate::heatmap::{Panel, Scale};
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelFile,
     /// The categories whose scores are explained: top (the one with the largest score), all, or names
-    #[arg(long, value_name = "top|all|NAMES", default_value = "top")]
+    #[arg(long, value_name = "top|all|NAMES", default_value = "top", add = categories(&["top", "all"]))]
     category: String,
     /// The folder for the files
     #[arg(long, value_name = "DIR", default_value = "explanations", value_hint = clap::ValueHint::DirPath)]
@@ -73,6 +74,8 @@ struct Explained {
     in_training: Option<bool>,
     ledger: Ledger,
     channels: Vec<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayerAccount>,
     windows: Vec<WindowAccount>,
     largest: f64,
     scale: Option<f64>,
@@ -214,6 +217,7 @@ impl Job<'_> {
                 in_training,
                 ledger: explanation.ledger,
                 channels: explanation.parts,
+                layers: explanation.layers,
                 windows: explanation.windows.iter().map(WindowAccount::from).collect(),
                 largest: written.largest,
                 scale: written.scale,

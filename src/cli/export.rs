@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Outcome;
 use super::arguments::{Explaining, Labels, selection};
+use super::completions::categories;
 use super::pictures::warn_of_sizes;
 use super::report::Reporter;
 use crate::any::{AnyModel, OpenError};
@@ -58,7 +59,7 @@ pub(crate) struct Arguments {
     out: Option<PathBuf>,
     /// Which categories of each picture to explain: those it is labelled with (true), the one with the largest score (top), all, or names
     /// [default: true with labels, else top]
-    #[arg(long, value_name = "true|top|all|NAMES")]
+    #[arg(long, value_name = "true|top|all|NAMES", add = categories(&["true", "top", "all"]))]
     category: Option<String>,
     /// Do only shard I of N, with I from 0 to N − 1
     #[arg(long, value_name = "I/N")]

@@ -33,7 +33,8 @@ enum Half {
   bowsight figures bow --only fig3,fig6 --out figures
   bowsight figures bow --data VOC2012 --only fig7,fig8 --categories horse,dog --out figures
 
-The data need the split test, and trainval or train; with trainval, train and val C is validated, otherwise it is 10. Figs 3 and 6 make their own \
+The data have the split test, and trainval or train; with trainval, train and val C is validated, otherwise it is 10. Data without splits \
+    are halved at random: one half trains, the other is shown. Figs 3 and 6 make their own \
     data. Trained models are kept in OUT/models: the command goes on where it was interrupted.")]
 struct Bow {
     /// A PASCAL VOC folder, a folder of splits of category folders, or a CSV list with splits

@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod figures;
 mod model;
+mod net;
 mod next;
 mod pictures;
 mod predict;
@@ -80,6 +81,8 @@ enum Command {
     Figures(figures::Arguments),
     /// Show and export what a model file holds
     Model(model::Arguments),
+    /// Import and train neural networks, and show what they are
+    Net(net::Arguments),
     /// Generate pictures of geometric shapes, with boxes and masks
     Shapes(shapes::Arguments),
     /// Print completions for a shell
@@ -90,6 +93,7 @@ enum Command {
 
 /// Runs the program on the process's arguments and gives its exit code.
 pub fn main() -> ExitCode {
+    completions::answer();
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
@@ -152,6 +156,7 @@ fn run(cli: Cli, reporter: &Reporter) -> Result<Outcome, Error> {
         Command::Export(arguments) => export::run(&arguments, reporter),
         Command::Figures(arguments) => figures::run(&arguments, &cli.global, reporter),
         Command::Model(arguments) => model::run(&arguments, reporter),
+        Command::Net(arguments) => net::run(&arguments, &cli.global, reporter),
         Command::Shapes(arguments) => shapes::run(&arguments, &cli.global, reporter),
         Command::Completions(arguments) => completions::completions(&arguments, reporter),
         Command::Man(arguments) => completions::man(&arguments, reporter),

@@ -80,10 +80,14 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     }
 }
 
-/// The only family so far.
 fn load(path: &Path) -> Result<BagOfWords, Error> {
-    let AnyModel::BagOfWords(model) = AnyModel::open(path)?;
-    Ok(*model)
+    match AnyModel::open(path)? {
+        AnyModel::BagOfWords(model) => Ok(*model),
+        AnyModel::Network(_) => Err(Error::Usage {
+            message: format!("\"{}\" is a neural network", path.display()),
+            hint: Some(format!("bowsight net show {}", path.display())),
+        }),
+    }
 }
 
 fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome, Error> {
@@ -125,6 +129,9 @@ fn show(model: &BagOfWords, path: &Path, reporter: &Reporter) -> Result<Outcome,
     text.push_str(&table(&rows));
     if let Some(validation) = &training.validation {
         text.push_str(&format!("\nthe choice of C\n{}", grid(validation)));
+        if !validation.calibration.is_empty() {
+            text.push_str(&format!("\nprobabilities\n{}", probabilities(validation, &training.categories)));
+        }
     }
     for (u, (channel, record)) in model.channels.iter().zip(&training.vocabularies).enumerate() {
         let mixture = record.mixture.as_ref().map_or_else(String::new, |mixture| {
@@ -172,6 +179,29 @@ fn grid(validation: &Validation) -> String {
             share(Some(point.mean_average_precision)),
             share(point.balanced_accuracy),
             share(point.bounded),
+        ]);
+    }
+    table(&rows)
+}
+
+/// How each category's scores become probabilities, and how good these are on pictures that did not fit them.
+fn probabilities(validation: &Validation, categories: &[String]) -> String {
+    let mut rows = vec![
+        ["category", "positives", "negatives", "slope", "intercept", "Brier score", "of the share alone"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    for (category, calibration) in categories.iter().zip(&validation.calibration) {
+        let of = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |value| format!("{value:.3}"));
+        let reliability = calibration.reliability.as_ref();
+        rows.push(vec![
+            category.clone(),
+            calibration.positives.to_string(),
+            calibration.negatives.to_string(),
+            of(calibration.curve.map(|curve| curve.slope)),
+            of(calibration.curve.map(|curve| curve.intercept)),
+            of(reliability.map(|reliability| reliability.brier)),
+            of(reliability.map(|reliability| reliability.brier_of_share)),
         ]);
     }
     table(&rows)

@@ -22,9 +22,11 @@ use crate::timings::{Stage, Timings};
 #[command(after_help = "Examples:
   bowsight predict photo.jpg other.png --model voc.bowsight
   bowsight predict photos/ --model voc.bowsight --top all
+  bowsight predict photos/ --model voc.bowsight --probabilities
   bowsight predict --data VOC2012 --split test --model voc.bowsight --format json > scores.json
 
-A picture is decided to show every category whose score is above 0. Where there is none, the nearest one is named.")]
+A picture is decided to show every category whose score is above 0. Where there is none, the nearest one is named. Networks decide for the \
+    category of the largest score.")]
 pub(crate) struct Arguments {
     /// Pictures, folders of pictures (with all folders inside), or lists of pictures (.csv, .tsv, .txt)
     #[arg(value_name = "PICTURE", required_unless_present = "data", conflicts_with = "data")]
@@ -43,6 +45,9 @@ pub(crate) struct Arguments {
     /// How many categories to print for each picture, largest scores first; those above 0 are always printed
     #[arg(long, value_name = "N|all", default_value = "3")]
     top: Top,
+    /// Print the probability of every category too, by itself, as calibrated on the pictures that chose C
+    #[arg(long)]
+    probabilities: bool,
 }
 
 /// How many categories are printed.
@@ -67,6 +72,9 @@ impl std::str::FromStr for Top {
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
     let model = arguments.model.open()?;
+    if arguments.probabilities {
+        check_probabilities(&*model, reporter)?;
+    }
     let (named, scores, in_training, incomplete) = match &arguments.data {
         Some(data) => {
             let dataset = Dataset::open(data, arguments.split.as_deref(), arguments.layout)?;
@@ -92,18 +100,44 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
         let scores = if count == 1 { "its score says" } else { "their scores say" };
         reporter.warn(&format!("{}: {scores} nothing about others", in_training_text(count, named.len())));
     }
-    print(
-        reporter,
-        model.categories(),
-        &Scored { names: &named, scores: &scores, in_training: &in_training },
-        arguments.top,
-    )?;
+    let probabilities = |scores: &PictureScores| {
+        let scores = scores.as_ref().ok().filter(|_| arguments.probabilities)?;
+        model.probabilities(scores).ok()
+    };
+    let probabilities: Vec<Option<Probabilities>> = scores.iter().map(probabilities).collect();
+    let scored = Scored {
+        names: &named,
+        scores: &scores,
+        probabilities: &probabilities,
+        in_training: &in_training,
+        is_exclusive: model.is_exclusive(),
+    };
+    print(reporter, model.categories(), &scored, arguments.top)?;
     for (name, scores) in named.iter().zip(&scores) {
         if let Err(failure) = scores {
             reporter.warn(&format!("picture \"{name}\" failed: {}", failure.reason()));
         }
     }
     Ok(Outcome::after(incomplete || scores.iter().any(Result::is_err)))
+}
+
+/// p of every category; none where nothing can be said.
+type Probabilities = Vec<Option<f64>>;
+
+/// Refuses before any picture is read, and names the categories that have none.
+fn check_probabilities(model: &dyn Model, reporter: &Reporter) -> Result<(), Error> {
+    let known = model
+        .probabilities(&vec![0.0; model.categories().len()])
+        .map_err(|error| Error::Usage { message: error.to_string(), hint: Some(error.hint.to_string()) })?;
+    let without = model.categories().iter().zip(known).filter(|(_, known)| known.is_none());
+    let without: Vec<String> = without.map(|(category, _)| format!("\"{category}\"")).collect();
+    if !without.is_empty() {
+        reporter.warn(&format!(
+            "too few pictures, or scores that don't rank them, for probabilities of {}",
+            without.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Scores one picture in double precision, as `explain` does.
@@ -125,26 +159,40 @@ fn score(model: &dyn Model, picture: &Named, reporter: &Reporter) -> PictureScor
 /// The categories by their scores, largest first; equals in the model's order.
 struct Ranked {
     categories: Vec<usize>,
-    /// Number of scores above 0.
-    above: usize,
+    /// Number of categories that are decided for.
+    decided: usize,
 }
 
 impl Ranked {
-    fn of(scores: &[f64]) -> Self {
+    /// `is_exclusive`: decided for the category of the largest score alone.
+    fn of(scores: &[f64], is_exclusive: bool) -> Self {
         let mut categories: Vec<usize> = (0..scores.len()).collect();
         categories.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-        Self { above: scores.iter().filter(|&&score| score > 0.0).count(), categories }
+        let above = scores.iter().filter(|&&score| score > 0.0).count();
+        Self { decided: if is_exclusive { 1.min(scores.len()) } else { above }, categories }
     }
 
     /// The decision, and up to `top` categories in all.
-    fn cells(&self, names: &[String], scores: &[f64], top: usize) -> [String; 2] {
+    fn cells(
+        &self,
+        names: &[String],
+        scores: &[f64],
+        probabilities: Option<&[Option<f64>]>,
+        top: usize,
+    ) -> [String; 2] {
         let list = |categories: &[usize]| {
-            let with_score = |&category: &usize| format!("{} ({})", names[category], signed(scores[category]));
+            let with_score = |&category: &usize| {
+                let p = probabilities.map_or_else(String::new, |p| match p[category] {
+                    Some(p) => format!(", {} %", percent(p)),
+                    None => ", – %".to_string(),
+                });
+                format!("{} ({}{p})", names[category], signed(scores[category]))
+            };
             categories.iter().map(with_score).collect::<Vec<String>>().join(", ")
         };
-        let decided = self.above.max(1).min(self.categories.len());
+        let decided = self.decided.max(1).min(self.categories.len());
         let next = &self.categories[decided..top.clamp(decided, self.categories.len())];
-        let none = if self.above == 0 { "none above 0; nearest " } else { "" };
+        let none = if self.decided == 0 { "none above 0; nearest " } else { "" };
         [format!("{none}{}", list(&self.categories[..decided])), list(next)]
     }
 }
@@ -153,36 +201,56 @@ impl Ranked {
 struct Scored<'a> {
     names: &'a [String],
     scores: &'a [PictureScores],
+    /// Those that were asked for.
+    probabilities: &'a [Option<Probabilities>],
     in_training: &'a [Option<bool>],
+    /// Whether a picture is decided for one category.
+    is_exclusive: bool,
 }
 
 fn print(reporter: &Reporter, categories: &[String], scored: &Scored<'_>, top: Top) -> Result<(), Error> {
     let mut rows = vec![["picture", "decision", "next"].map(String::from).to_vec()];
     let mut pictures = Vec::with_capacity(scored.names.len());
-    for ((name, scores), in_training) in scored.names.iter().zip(scored.scores).zip(scored.in_training) {
+    for (i, (name, scores)) in scored.names.iter().zip(scored.scores).enumerate() {
+        let (in_training, probabilities) = (scored.in_training[i], scored.probabilities[i].as_deref());
         pictures.push(match scores {
             Ok(scores) => {
-                let ranked = Ranked::of(scores);
-                rows.push([name.clone()].into_iter().chain(ranked.cells(categories, scores, top.0)).collect());
-                let by_name: serde_json::Map<String, serde_json::Value> =
-                    categories.iter().cloned().zip(scores.iter().map(|&score| score.into())).collect();
+                let ranked = Ranked::of(scores, scored.is_exclusive);
+                rows.push([name.clone()].into_iter().chain(ranked.cells(categories, scores, probabilities, top.0)).collect());
+                let probabilities =
+                    probabilities.map(|p| by_name(categories, p.iter().map(|&p| p.into())));
                 let names = |ranked: &[usize]| ranked.iter().map(|&category| &categories[category]).collect::<Vec<_>>();
                 serde_json::json!({
                     "picture": name,
-                    "scores": by_name,
-                    "decision": names(&ranked.categories[..ranked.above]),
+                    "scores": by_name(categories, scores.iter().map(|&score| score.into())),
+                    "probabilities": probabilities,
+                    "decision": names(&ranked.categories[..ranked.decided]),
                     "nearest": names(&ranked.categories).first(),
                     "in_training": in_training,
                     "error": null,
                 })
             }
             Err(failure) => serde_json::json!({
-                "picture": name, "scores": null, "decision": null, "nearest": null, "in_training": in_training, "error": failure.reason(),
+                "picture": name, "scores": null, "probabilities": null, "decision": null, "nearest": null, "in_training": in_training, "error": failure.reason(),
             }),
         });
     }
     reporter.text(&left_table(&rows))?;
     reporter.document(&serde_json::json!({ "pictures": pictures }))
+}
+
+/// A value for every category, by its name.
+fn by_name(categories: &[String], values: impl Iterator<Item = serde_json::Value>) -> serde_json::Value {
+    categories.iter().cloned().zip(values).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// A probability in whole per cent; never 0 or 100, which nothing is sure to be.
+fn percent(p: f64) -> String {
+    match (100.0 * p).round() {
+        low if low < 1.0 => "<1".to_string(),
+        high if high > 99.0 => ">99".to_string(),
+        whole => format!("{whole:.0}"),
+    }
 }
 
 #[cfg(test)]
@@ -192,12 +260,20 @@ mod tests {
     #[test]
     fn decisions_name_what_is_above_zero_or_the_nearest() {
         let names = ["cat", "dog", "bird"].map(String::from);
-        let cells = |scores: &[f64], top| Ranked::of(scores).cells(&names, scores, top);
+        let cells = |scores: &[f64], top| Ranked::of(scores, false).cells(&names, scores, None, top);
         assert_eq!(cells(&[-0.2, 0.53, -1.0], 2), ["dog (+0.53)", "cat (−0.20)"]);
         assert_eq!(cells(&[0.1, 0.53, -1.0], 1), ["dog (+0.53), cat (+0.10)", ""]);
         assert_eq!(
             cells(&[-0.2, -0.06, -0.06], usize::MAX),
             ["none above 0; nearest dog (−0.06)", "bird (−0.06), cat (−0.20)"]
         );
+        let scores = [-0.2, 0.53, -1.0];
+        let probabilities = [Some(0.307), Some(0.999), None];
+        assert_eq!(
+            Ranked::of(&scores, false).cells(&names, &scores, Some(&probabilities), usize::MAX),
+            ["dog (+0.53, >99 %)", "cat (−0.20, 31 %), bird (−1.00, – %)"]
+        );
+        let all = [2.0, 5.0, 3.0];
+        assert_eq!(Ranked::of(&all, true).cells(&names, &all, None, 2), ["dog (+5.00)", "bird (+3.00)"]);
     }
 }

@@ -1,9 +1,10 @@
-//! Labelled pictures: PASCAL VOC folders, folders of category folders, CSV lists, and generated shapes.
+//! Labelled pictures: PASCAL VOC folders, folders of category folders, CSV lists, idx files (MNIST), and generated shapes.
 
 pub mod categories;
 mod folders;
 pub mod folds;
 mod identity;
+mod idx;
 pub mod list;
 pub mod note;
 #[cfg(feature = "draw")]
@@ -20,9 +21,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::format::hexadecimal;
 use crate::format::path_text::to_path;
 use crate::format::text::DecodeError;
-use crate::format::{hexadecimal, sha256_of_file};
+use crate::picture::sha256_of_picture;
 use crate::settings::closed_set::nearest;
 
 crate::closed_set! {
@@ -34,6 +36,8 @@ crate::closed_set! {
         Folders = "folders",
         /// A CSV file of paths and categories.
         List = "list",
+        /// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and so on, compressed or not: MNIST.
+        Idx = "idx",
     }
 }
 
@@ -88,7 +92,7 @@ pub enum DatasetError {
         source: std::io::Error,
     },
     /// Nothing there looks like a data set.
-    #[error("\"{}\" is no data set: neither a VOC folder (JPEGImages, ImageSets/Main), nor a folder of category folders, nor a CSV file", path.display())]
+    #[error("\"{}\" is no data set: neither a VOC folder (JPEGImages, ImageSets/Main), nor a folder of category folders or of idx files, nor a CSV file", path.display())]
     NoLayout {
         /// The folder.
         path: PathBuf,
@@ -150,6 +154,24 @@ pub enum DatasetError {
     NoLists {
         /// Where they should be.
         path: PathBuf,
+    },
+    /// An idx file can't be used.
+    #[error("\"{}\" can't be used", path.display())]
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There are more or fewer labels than pictures.
+    #[error("\"{}\" holds {labels} labels, and there are {pictures} pictures", path.display())]
+    LabelCount {
+        /// The file of the labels.
+        path: PathBuf,
+        /// Number of labels.
+        labels: usize,
+        /// Number of pictures.
+        pictures: usize,
     },
     /// A folder holds several data sets.
     #[error("\"{}\" holds several data sets: {}", path.display(), list_of(known))]
@@ -227,9 +249,7 @@ impl DatasetError {
                 known.last().map(|folder| format!("name one of them, such as --data \"{folder}\""))
             }
             DatasetError::Header { .. } => Some(list::FORMS.to_string()),
-            DatasetError::NoLayout { .. } => {
-                Some("--layout voc, --layout folders or --layout list forces one".to_string())
-            }
+            DatasetError::NoLayout { .. } => Some("--layout voc, folders, list or idx forces one".to_string()),
             _ => None,
         }
     }
@@ -247,7 +267,8 @@ fn find(data: &Path, layout: Option<Layout>) -> Result<(Layout, PathBuf), Datase
     match layout {
         None if metadata.is_file() => return here(Layout::List),
         None | Some(Layout::Voc) if voc::is_voc(data) => return here(Layout::Voc),
-        Some(layout @ (Layout::Folders | Layout::List)) => return here(layout),
+        Some(layout @ (Layout::Folders | Layout::List | Layout::Idx)) => return here(layout),
+        None if metadata.is_dir() && idx::is_idx_folder(data) => return here(Layout::Idx),
         None | Some(Layout::Voc) => {}
     }
     let inside = if metadata.is_dir() { voc::inside(data) } else { Vec::new() };
@@ -274,6 +295,7 @@ impl Dataset {
             Layout::Voc => voc::open(&meant, split)?,
             Layout::Folders => folders::open(&meant, split)?,
             Layout::List => list::open(&meant, split)?,
+            Layout::Idx => idx::open(&meant, split)?,
         };
         if dataset.pictures.is_empty() {
             return Err(DatasetError::NoPictures { split: dataset.split, path: data.to_path_buf() });
@@ -297,6 +319,7 @@ impl Dataset {
             (Layout::Voc, meant) => voc::split_names(&meant),
             (Layout::Folders, meant) => folders::split_names(&meant),
             (Layout::List, meant) => list::split_names(&meant),
+            (Layout::Idx, meant) => idx::split_names(&meant),
         }
     }
 
@@ -368,7 +391,7 @@ impl Dataset {
 
     /// SHA-256 of every picture's file. A file that can't be read has the word "unreadable": it costs itself, not the batch.
     pub fn file_digests(&self) -> Vec<String> {
-        let digest = |entry| sha256_of_file(&self.file(entry)).unwrap_or_else(|_| "unreadable".to_string());
+        let digest = |entry| sha256_of_picture(&self.file(entry)).unwrap_or_else(|_| "unreadable".to_string());
         self.pictures.iter().map(digest).collect()
     }
 

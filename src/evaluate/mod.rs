@@ -2,6 +2,7 @@
 
 pub mod across_folds;
 mod average_precision;
+pub mod calibration;
 mod intervals;
 pub mod localisation;
 mod one_label;

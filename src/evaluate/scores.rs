@@ -63,7 +63,7 @@ mod tests {
     use crate::dataset::{Entry, Layout};
     use crate::explanation::{Explanation, Query};
     use crate::heatmap::{Looks, Palette, Scale};
-    use crate::model::{Keep, ModelError, Presentation, Seen};
+    use crate::model::{Keep, ModelError, NoProbabilities, Presentation, Seen};
     use crate::picture::DecodeOptions;
     use crate::progress::Silent;
 
@@ -85,6 +85,14 @@ mod tests {
 
         fn usual_side(&self) -> Option<usize> {
             None
+        }
+
+        fn is_exclusive(&self) -> bool {
+            false
+        }
+
+        fn probabilities(&self, _: &[f64]) -> Result<Vec<Option<f64>>, NoProbabilities> {
+            Err(NoProbabilities { because: "it is a test", hint: "none" })
         }
 
         fn description(&self) -> serde_json::Value {

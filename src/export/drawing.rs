@@ -218,7 +218,10 @@ impl Drawing {
         let shown = without_bias.as_ref().map_or(map, |map| map.view());
         let mut batch = Batch::default();
         let file = path(out, &base.file("npy"));
-        batch.write(&file, |out| npy::encode(map, self.dtype, out))?;
+        batch.write(&file, |out| match &explanation.array {
+            Some(array) => npy::encode(array.view(), self.dtype, out),
+            None => npy::encode(map, self.dtype, out),
+        })?;
         let bytes = std::fs::metadata(&file).map_err(WriteError::io(&file))?.len();
         batch.append(self.write_windows(out, base, picture, &explanation.windows, subject)?);
         let scale = match self.scale {

@@ -173,6 +173,9 @@ impl Context<'_> {
         let open = |split: &str| Dataset::open(data, Some(split), self.request.layout);
         let known = Dataset::split_names(data, self.request.layout)?;
         let has = |name: &str| known.iter().any(|split| split == name);
+        if known.is_empty() {
+            return self.halved(data).map(Some);
+        }
         let whole = ["trainval", "train"].into_iter().find(|name| has(name)).ok_or_else(|| {
             DatasetError::MissingSplit { split: "trainval".to_string(), path: data.clone(), known: known.clone() }
         })?;
@@ -185,7 +188,27 @@ impl Context<'_> {
         } else {
             None
         };
-        let categories = categories::choose(&split.categories, &self.request.categories)?;
+        self.photographs_of(TrainingData::new(split, validation), test).map(Some)
+    }
+
+    /// Of data without splits one half is for training, where C is chosen as `train` does, and the other for the figures.
+    fn halved(&self, data: &Path) -> Result<Photographs, Error> {
+        let whole = Dataset::open(data, None, self.request.layout)?;
+        let (training, test) = whole.halves(self.request.seed);
+        training.require_positives()?;
+        self.progress.warn(&format!(
+            "the data have no splits: trained on one random half ({}), shown from the other ({})",
+            training.pictures.len(),
+            test.pictures.len()
+        ));
+        let rounds = training.validation_rounds(self.request.seed);
+        self.photographs_of(TrainingData::new(training, rounds), test)
+    }
+
+    /// Checks that the figures asked for have something to show.
+    fn photographs_of(&self, training: TrainingData, test: Dataset) -> Result<Photographs, Error> {
+        let names = &training.split.categories;
+        let categories = categories::choose(names, &self.request.categories)?;
         for figure in &self.request.only {
             if let Some(place) = figure.category_place().filter(|place| *place >= categories.len()) {
                 return Err(Error::usage(format!(
@@ -197,11 +220,11 @@ impl Context<'_> {
         }
         for &category in &categories {
             if test.positives(category) == 0 {
-                let name = &split.categories[category];
+                let name = &names[category];
                 return Err(Error::usage(format!("no picture in split \"test\" is labelled \"{name}\"")));
             }
         }
-        Ok(Some(Photographs { training: TrainingData::new(split, validation), test, categories }))
+        Ok(Photographs { training, test, categories })
     }
 
     /// A preset's settings; C is validated if the data have splits for it.

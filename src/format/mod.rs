@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod batch;
 pub mod container;
+pub mod idx;
 pub mod json;
 pub mod lock;
 pub mod names;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
+use ndarray::{Array2, ArrayBase, ArrayView, Data, Dimension, Ix2};
 use ndarray_npy::{ReadNpyExt, WritableElement, WriteNpyError, WriteNpyExt};
 
 use super::atomic::{self, WriteError};
@@ -32,7 +32,7 @@ pub struct NpyError {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn encode(map: ArrayView2<'_, f64>, dtype: Dtype, out: &mut dyn Write) -> io::Result<()> {
+pub fn encode<D: Dimension>(map: ArrayView<'_, f64, D>, dtype: Dtype, out: &mut dyn Write) -> io::Result<()> {
     match dtype {
         Dtype::F64 => encode_array(&map, out),
         Dtype::F32 => encode_array(&map.mapv(|value| value as f32), out),
@@ -51,8 +51,9 @@ where
     atomic::write_with(path, |out| encode_array(array, out))
 }
 
-fn encode_array<S>(array: &ArrayBase<S, Ix2>, out: &mut dyn Write) -> io::Result<()>
+fn encode_array<S, D>(array: &ArrayBase<S, D>, out: &mut dyn Write) -> io::Result<()>
 where
+    D: Dimension,
     S: Data,
     S::Elem: WritableElement,
 {

@@ -65,6 +65,7 @@ impl Cell {
         Self { image, caption: caption.into_iter().collect() }
     }
 
+    /// Its width with its lines, in pixels.
     fn width(&self) -> u32 {
         self.caption.iter().map(|line| text_width(CAPTION, line)).fold(self.image.width(), u32::max)
     }
@@ -72,6 +73,23 @@ impl Cell {
     fn caption_height(&self) -> u32 {
         self.caption.len() as u32 * line_height(CAPTION)
     }
+}
+
+/// Rows of two cells, one of each list, in two columns; the first row is headed "for (left) and against (right)".
+pub fn for_and_against(speaking_for: Vec<Cell>, against: Vec<Cell>) -> Vec<(String, Vec<Cell>)> {
+    let width = speaking_for.iter().map(Cell::width).max().unwrap_or(0);
+    let rows = speaking_for.len().max(against.len());
+    let (mut left, mut right) = (speaking_for.into_iter(), against.into_iter());
+    let row = |number: usize| {
+        let heading = if number == 0 { "for (left) and against (right)" } else { "" };
+        let blank = Cell::new(RgbImage::new(0, 0), []);
+        let mut cell = left.next().unwrap_or(blank);
+        let mut image = RgbImage::from_pixel(width, cell.image.height(), Rgb([255; 3]));
+        imageops::replace(&mut image, &cell.image, 0, 0);
+        cell.image = image;
+        (heading.to_string(), [cell].into_iter().chain(right.next()).collect())
+    };
+    (0..rows).map(row).collect()
 }
 
 impl Sheet {
@@ -134,6 +152,22 @@ mod tests {
         assert!(dark(&sheet) > dark(&with(&[])), "the caption is not written");
         assert_eq!(sheet, with(&["+0.5", "a caption wider than its picture"]));
         assert_eq!(Sheet::default().render().dimensions(), (20, 20));
+    }
+
+    #[test]
+    fn columns_begin_at_the_same_place_in_every_row() {
+        let cell = |width: u32, colour: [u8; 3]| Cell::new(RgbImage::from_pixel(width, 10, Rgb(colour)), []);
+        let (red, blue) = ([200, 0, 0], [0, 0, 200]);
+        let rows = for_and_against(vec![cell(30, red), cell(50, red)], vec![cell(20, blue); 3]);
+        assert_eq!(rows.iter().map(|(_, cells)| cells.len()).collect::<Vec<_>>(), [2, 2, 2]);
+        let sheet = Sheet { title: String::new(), rows }.render();
+        let starts: std::collections::BTreeSet<u32> = sheet
+            .enumerate_pixels()
+            .filter(|(x, y, pixel)| pixel.0 == blue && (*x == 0 || sheet.get_pixel(x - 1, *y).0 != blue))
+            .map(|(x, ..)| x)
+            .collect();
+        assert_eq!(starts.into_iter().collect::<Vec<_>>(), [GAP + 50 + GAP]);
+        assert!(for_and_against(Vec::new(), Vec::new()).is_empty());
     }
 
     #[test]

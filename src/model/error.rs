@@ -29,6 +29,30 @@ pub enum ModelError {
         /// Smallest side that suffices, in pixels.
         smallest: usize,
     },
+    /// The picture has not the size that the model reads.
+    #[error("the picture has {width}×{height} pixels, and the model reads {}×{}", needed.0, needed.1)]
+    WrongSize {
+        /// Width of the picture in pixels.
+        width: usize,
+        /// Height of the picture in pixels.
+        height: usize,
+        /// Width and height that it must have.
+        needed: (usize, usize),
+    },
+    /// The array in the place of a picture has another shape than the model's input.
+    #[error("the array has the shape {found}, and the model's input is {needed}")]
+    WrongShape {
+        /// Its shape.
+        found: String,
+        /// The shape that it must have.
+        needed: String,
+    },
+    /// A score is infinite or no number.
+    #[error("the score of \"{category}\" is not finite")]
+    NotFinite {
+        /// The category.
+        category: String,
+    },
     /// The model cannot do what was asked.
     #[error("unsupported: {what} of a model whose {because}")]
     Unsupported {
@@ -61,6 +85,9 @@ impl ModelError {
             ModelError::NotConserved(_) => true,
             ModelError::UnknownCategory { .. }
             | ModelError::TooSmall { .. }
+            | ModelError::WrongSize { .. }
+            | ModelError::WrongShape { .. }
+            | ModelError::NotFinite { .. }
             | ModelError::Unsupported { .. }
             | ModelError::NotExplained { .. } => false,
         }
@@ -73,6 +100,16 @@ impl ModelError {
             _ => None,
         }
     }
+}
+
+/// A model's scores have no probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the model can't give probabilities: {because}")]
+pub struct NoProbabilities {
+    /// Why not.
+    pub because: &'static str,
+    /// What a user can do about it.
+    pub hint: &'static str,
 }
 
 /// A category that the model does not have.

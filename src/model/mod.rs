@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::explanation::{Explanation, Query};
-use crate::format::sha256_of_file;
 use crate::heatmap::Looks;
+use crate::picture::sha256_of_picture;
 use crate::picture::tiles::Tiles;
 use crate::picture::{DecodeOptions, Picture, Rectangle};
 use crate::timings::Timings;
-pub use error::{ModelError, UnknownCategory};
+pub use error::{ModelError, NoProbabilities, UnknownCategory};
 use evidence::Evidence;
 pub use failure::PictureFailure;
 
@@ -50,6 +50,16 @@ pub trait Model: Send + Sync {
 
     /// The usual longer side, in pixels, of the pictures that it was trained on, as it read them; none if it does not know.
     fn usual_side(&self) -> Option<usize>;
+
+    /// Whether a picture is decided for one category, that of the largest score, and not for every one whose score is above 0.
+    fn is_exclusive(&self) -> bool;
+
+    /// The probabilities that a picture with these scores shows each category, in the order of the scores; none for a category about which
+    /// the model has seen too little to tell.
+    ///
+    /// # Errors
+    /// [`NoProbabilities`] if it can't tell for any.
+    fn probabilities(&self, scores: &[f64]) -> Result<Vec<Option<f64>>, NoProbabilities>;
 
     /// Everything that was chosen for model and method, for records beside results.
     fn description(&self) -> serde_json::Value;
@@ -92,7 +102,7 @@ pub trait Model: Send + Sync {
 
     /// Whether it was trained on this very file; none if the file can't be read, or the model does not know its training pictures.
     fn was_trained_on_file(&self, file: &Path) -> Option<bool> {
-        self.was_trained_on(&sha256_of_file(file).ok()?)
+        self.was_trained_on(&sha256_of_picture(file).ok()?)
     }
 
     /// Finds a category by its name.

@@ -10,7 +10,8 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Imag
 
 use super::jpeg::{self, JpegFault};
 use super::kind::{self, Kind};
-use super::{Picture, PictureError};
+use super::prepared::{MAGIC, Prepared};
+use super::{Fit, Picture, PictureError, idx};
 
 /// How pictures are read.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,21 +20,26 @@ pub struct DecodeOptions {
     pub max_side: usize,
     /// Maximum number of pixels. A picture that claims more is refused before anything of that size is allocated.
     pub max_pixels: u64,
+    /// The size that every picture is brought to, if there is one; `max_side` has no effect then.
+    pub fit: Option<Fit>,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { max_side: 0, max_pixels: 200_000_000 }
+        Self { max_side: 0, max_pixels: 200_000_000, fit: None }
     }
 }
 
 impl Picture {
-    /// Reads the picture at `path`.
+    /// Reads the picture at `path`; `FILE#NUMBER` is one in an idx file (MNIST).
     ///
     /// # Errors
     /// [`PictureError`], naming the file and the cause.
     pub fn open(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Self, PictureError> {
         let path = path.as_ref();
+        if let Some((file, number)) = idx::item_of(path) {
+            return sized(idx::open(path, &file, number)?, options);
+        }
         let io = |source| PictureError::Io { path: path.to_path_buf(), source };
         let size = std::fs::metadata(path).map_err(io)?.len();
         // No format packs a pixel below a bit on average in practice; a file this size can't be a picture of ours.
@@ -48,6 +54,9 @@ impl Picture {
     /// # Errors
     /// [`PictureError`].
     pub fn decode(bytes: &[u8], path: &Path, options: &DecodeOptions) -> Result<Self, PictureError> {
+        if bytes.starts_with(MAGIC) {
+            return Prepared::decode(bytes, path)?.picture();
+        }
         let unsupported = |what: String| PictureError::Unsupported { path: path.to_path_buf(), what };
         let format = match kind::of(bytes) {
             Kind::Read(format) => format,
@@ -86,15 +95,27 @@ impl Picture {
         let orientation = decoder.orientation().map_err(fail)?;
         let mut image = DynamicImage::from_decoder(decoder).map_err(fail)?;
         image.apply_orientation(orientation);
-        let own = (image.width() as usize, image.height() as usize);
-        let picture = from_dynamic(limit(image, options.max_side))?;
-        let shrunk_from = (own != (picture.width, picture.height)).then_some(own);
-        Ok(Picture { shrunk_from, ..picture })
+        sized(image, options)
     }
+}
+
+/// The picture in the size that the options ask for.
+fn sized(image: DynamicImage, options: &DecodeOptions) -> Result<Picture, PictureError> {
+    if let Some(fit) = options.fit {
+        return from_dynamic(fit.apply(&image));
+    }
+    let own = (image.width() as usize, image.height() as usize);
+    let picture = from_dynamic(limit(image, options.max_side))?;
+    let shrunk_from = (own != (picture.width, picture.height)).then_some(own);
+    Ok(Picture { shrunk_from, ..picture })
 }
 
 /// Width and height that a file's header tells, not turned upright; none if it tells nothing.
 pub fn header_size(path: &Path) -> Option<(u32, u32)> {
+    if let Some((file, _)) = idx::item_of(path) {
+        let idx = idx::pictures(&file).ok()?;
+        return Some((idx.shape[2] as u32, idx.shape[1] as u32));
+    }
     ImageReader::open(path).ok()?.with_guessed_format().ok()?.into_dimensions().ok()
 }
 

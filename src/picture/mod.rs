@@ -2,21 +2,28 @@
 
 mod decode;
 mod enlarge;
+mod fit;
+pub(crate) mod idx;
 mod jpeg;
 mod kind;
+mod prepared;
 mod rectangle;
 #[cfg(test)]
 mod shared_tests;
 pub mod tiles;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use image::RgbImage;
 use ndarray::Array2;
 
 pub use decode::{DecodeOptions, header_size};
 pub use enlarge::enlarge;
+pub use fit::{Fit, Fitting};
+pub use idx::sha256_of_picture;
 pub use kind::format_name;
+pub use prepared::Prepared;
 pub use rectangle::Rectangle;
 
 /// Why a picture could not be read or cut.
@@ -130,6 +137,8 @@ pub struct Picture {
     samples: Samples,
     /// Width and height before it was shrunk.
     shrunk_from: Option<(usize, usize)>,
+    /// The numbers that a network reads, if they were given in the place of a picture; the samples are only to draw on.
+    prepared: Option<Arc<Prepared>>,
 }
 
 /// Interleaved RGB, row by row.
@@ -155,7 +164,7 @@ impl Picture {
     fn new(width: usize, height: usize, found: usize, samples: Samples) -> Result<Self, PictureError> {
         let expected = width.saturating_mul(height).saturating_mul(3);
         if found == expected && found > 0 {
-            Ok(Self { width, height, samples, shrunk_from: None })
+            Ok(Self { width, height, samples, shrunk_from: None, prepared: None })
         } else {
             Err(PictureError::WrongSize { width, height, expected, found })
         }
@@ -174,6 +183,11 @@ impl Picture {
     /// Width and height that it had before it was shrunk to a limit, if it was.
     pub fn shrunk_from(&self) -> Option<(usize, usize)> {
         self.shrunk_from
+    }
+
+    /// The numbers that were given in the place of a picture, if they were.
+    pub fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_deref()
     }
 
     /// The picture in 8 bits; 16-bit samples are divided by 257 and rounded.
@@ -213,7 +227,7 @@ impl Picture {
             Samples::Eight(samples) => Samples::Eight(rows(samples, self.width)),
             Samples::Sixteen(samples) => Samples::Sixteen(rows(samples, self.width)),
         };
-        Self { samples, ..*self }
+        Self { samples, prepared: None, ..*self }
     }
 
     /// The part `[x0, x0 + width) × [y0, y0 + height)`.
@@ -233,7 +247,7 @@ impl Picture {
             Samples::Eight(samples) => Samples::Eight(rows(samples, self.width, (x0, x1), (y0, y1))),
             Samples::Sixteen(samples) => Samples::Sixteen(rows(samples, self.width, (x0, x1), (y0, y1))),
         };
-        Ok(Self { width, height, samples, shrunk_from: None })
+        Ok(Self { width, height, samples, shrunk_from: None, prepared: None })
     }
 }
 

@@ -31,7 +31,6 @@ fn every_command_has_help_with_an_example() {
     }
     assert!(succeed(&["--help"]).contains("Exit codes"));
     assert!(succeed(&["--version"]).starts_with("bowsight "));
-    assert!(succeed(&["completions", "bash"]).contains("--print-config"));
     let man = succeed(&["man"]);
     for part in [".TH", "export", "\\-\\-shard", "\\-\\-print\\-config"] {
         assert!(man.contains(part), "{part} is missing in the manual");

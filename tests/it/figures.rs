@@ -80,13 +80,38 @@ fn what_can_not_be_drawn_is_said_before_any_work() {
     assert!(unknown.contains("--categories polygon"), "{unknown}");
     let none = fail(2, &["figures", "bow", "--out", text(&out), "--words", "0", "--only", "fig6"]);
     assert!(none.contains("vocabulary.words"), "{none}");
-    // Folders without a split to test on.
+    // Too few pictures to halve.
     let folders = place.path().join("folders");
     for category in ["a", "b"] {
         std::fs::create_dir_all(folders.join(category)).unwrap();
         std::fs::copy(picture(1), folders.join(category).join("1.png")).unwrap();
     }
-    let splitless = errors(2, &["--data", text(&folders)]);
-    assert!(splitless.contains("split \"trainval\" is missing"), "{splitless}");
+    let few = errors(2, &["--data", text(&folders)]);
+    assert!(
+        few.contains("category \"a\" has 1 positive and 0 negative pictures in split \"all (first half)\""),
+        "{few}"
+    );
     assert!(!out.exists());
+}
+
+/// Photographs in folders, without splits: one half trains, the other is shown.
+#[test]
+fn data_without_splits_are_halved() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let circles = std::fs::read_to_string(shapes().join("ImageSets/Main/circle_trainval.txt")).unwrap();
+    for line in circles.lines() {
+        let (id, label) = line.split_once(' ').unwrap();
+        let folder = data.join(if label.trim() == "1" { "round" } else { "angular" });
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(shapes().join(format!("JPEGImages/{id}.png")), folder.join(format!("{id}.png"))).unwrap();
+    }
+    let out = place.path().join("figures");
+    let done = run(&figures(&out, &["--data", text(&data), "--only", "fig7"]));
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{errors}");
+    assert!(errors.contains("the data have no splits: trained on one random half"), "{errors}");
+    assert!(out.join("fig7.png").exists());
+    let again = succeed(&figures(&out, &["--data", text(&data), "--only", "fig7"]));
+    assert!(again.contains("model found"), "{again}");
 }

@@ -176,6 +176,43 @@ fn a_folder_of_photographs() {
     assert_eq!(photographs_of(&others), 12);
 }
 
+/// Probabilities are those of the curve in the model, and refused where nothing calibrated them.
+#[test]
+fn probabilities_are_calibrated_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("photos");
+    photographs(&data, 2, 20, 8);
+    let (model, fixed) = (folder.path().join("mine.bowsight"), folder.path().join("fixed.bowsight"));
+    let train = ["train", "--data", text(&data), "--words", "60"];
+    succeed(&[&train[..], &["--model", text(&model)]].concat());
+    succeed(&[&train[..], &["--model", text(&fixed), "--c", "10"]].concat());
+    let errors = fail(2, &["predict", text(&data), "--model", text(&fixed), "--probabilities"]);
+    assert!(errors.contains("C was given") && errors.contains("train again without --c"), "{errors}");
+
+    let record = json(&succeed(&["model", "show", text(&model), "--format", "json"]));
+    let calibration = &record["training"]["validation"]["calibration"];
+    let number = |value: &Value| value.as_f64().unwrap();
+    let found = succeed(&["predict", text(&data), "--model", text(&model), "--probabilities", "--format", "json"]);
+    let mut seen = 0;
+    for picture in json(&found)["pictures"].as_array().unwrap() {
+        for (at, name) in NAMES[..2].iter().enumerate() {
+            let curve = &calibration[at]["curve"];
+            let z = number(&curve["slope"]) * number(&picture["scores"][name]) + number(&curve["intercept"]);
+            assert!((number(&picture["probabilities"][name]) - 1.0 / (1.0 + (-z).exp())).abs() < 1e-12);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 80);
+    for category in calibration.as_array().unwrap() {
+        assert_eq!((category["positives"].as_u64(), category["negatives"].as_u64()), (Some(20), Some(20)));
+        let reliability = &category["reliability"];
+        assert!(number(&reliability["brier"]) < number(&reliability["brier_of_share"]), "{category}");
+    }
+    assert!(succeed(&["model", "show", text(&model)]).contains("Brier score"));
+    let printed = succeed(&["predict", text(&data), "--model", text(&model), "--probabilities"]);
+    assert!(printed.lines().skip(1).all(|line| line.contains(" %)")), "{printed}");
+}
+
 /// A picture much larger than those of the training is shrunk before it is seen; its map comes back in its own size.
 #[test]
 fn maps_have_the_size_of_their_pictures() {
@@ -238,6 +275,28 @@ fn slips_are_named_as_what_they_are() {
     for page in ["bowsight.1", "bowsight-explain.1", "bowsight-export-merge.1"] {
         assert!(pages.contains(page) && std::fs::read_to_string(folder.path().join(page)).unwrap().contains(".TH"));
     }
-    let completions = succeed(&["completions", "bash"]);
-    assert!(completions.contains("additive-chi2") && completions.contains("diverging"));
+}
+
+/// A shell's script asks the program, which knows the closed sets and the categories of the model on the line.
+#[test]
+fn completions_know_what_can_follow() {
+    let after = |line: &[&str]| {
+        let asked = bowsight()
+            .args([&["--", "bowsight"], line].concat())
+            .env("BOWSIGHT_COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", line.len().to_string())
+            .env("_CLAP_IFS", "\n")
+            .output()
+            .unwrap();
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+        String::from_utf8(asked.stdout).unwrap().lines().map(String::from).collect::<Vec<_>>()
+    };
+    assert!(after(&["train", "--kernel", "addi"]).contains(&"additive-chi2".to_string()));
+    assert!(after(&["explain", "--palette", "d"]).contains(&"diverging".to_string()));
+    let offered = after(&["explain", "a.png", "--model", text(model()), "--category", ""]);
+    let known = bowsight::open(model()).unwrap();
+    assert_eq!(offered, [&["top".to_string(), "all".to_string()], known.categories()].concat());
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(succeed(&["completions", shell]).contains("BOWSIGHT_COMPLETE"), "{shell}");
+    }
 }

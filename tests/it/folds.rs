@@ -97,8 +97,20 @@ fn cross_validation_is_printed_and_written() {
     let places: BTreeSet<(char, &str)> =
         lines[1..].iter().map(|line| (line[0].chars().last().unwrap(), line[1])).collect();
     assert_eq!(places.len(), 6);
+    // And count once in the intervals.
+    let intervals = &found["pooled_intervals"];
+    assert_eq!((intervals["units"].as_str(), intervals["count"].as_u64()), (Some("groups"), Some(6)));
+    let [low, high] = [0, 1].map(|end| intervals["categories"]["coarse"]["roc_auc"][end].as_f64().unwrap());
+    assert!(low < area(None) && area(None) < high, "{low} … {high}");
     let printed = succeed(&base);
-    for part in ["±", "pooled", "balanced accuracy", "truth \\ decision", "3 folds, 18 pictures"] {
+    for part in [
+        "±",
+        "pooled",
+        "resampling the 6 groups: mean AP 2007 [",
+        "balanced accuracy",
+        "truth \\ decision",
+        "3 folds, 18 pictures",
+    ] {
         assert!(printed.contains(part), "{part} is missing in: {printed}");
     }
     for threads in ["1", "2"] {

@@ -80,8 +80,23 @@ fn every_mutation_of_a_mixture_is_noticed_and_named() {
     );
 }
 
+/// Gives the model a validation whose first of `count` calibrations has this curve.
+fn calibrated(count: usize, curve: serde_json::Value) -> Box<dyn Fn(&mut Container)> {
+    Box::new(move |c| {
+        let mut training: serde_json::Value = serde_json::from_str(&c.metadata["training"]).unwrap();
+        let calibration = serde_json::json!({"positives": 10, "negatives": 10, "curve": curve, "reliability": null});
+        training["validation"] = serde_json::json!({
+            "fit_split": "train", "validate_split": "val", "grid": [], "average_precision": [], "mean_average_precision": 0.5,
+            "calibration": vec![calibration; count],
+        });
+        c.metadata.insert("training".to_string(), training.to_string());
+    })
+}
+
 #[test]
 fn every_mutation_of_a_model_is_noticed_and_named() {
+    let categories = model_file::load(model()).unwrap().training.categories.len();
+    let falling = serde_json::json!({"slope": -1.0, "intercept": 0.0});
     let metadata = |key: &'static str, value: &'static str| -> Box<dyn Fn(&mut Container)> {
         Box::new(move |c| {
             c.metadata.insert(key.to_string(), value.to_string());
@@ -94,6 +109,8 @@ fn every_mutation_of_a_model_is_noticed_and_named() {
         ("config range", metadata("config", "{\"channel\": []}"), "at least one channel"),
         ("config key", metadata("config", "{\"nonsense\": 1}"), "nonsense"),
         ("training", metadata("training", "[]"), "\"training\" is malformed"),
+        ("falling probabilities", calibrated(categories, falling), "finite and rising"),
+        ("too few calibrations", calibrated(categories + 1, serde_json::Value::Null), "number of calibrations must be"),
         ("no training", Box::new(|c| drop(c.metadata.remove("training"))), "\"training\" is missing"),
         ("no dual", Box::new(|c| drop(c.tensors.remove("dual"))), "tensor \"dual\" is missing"),
         ("shape", Box::new(|c| c.tensors.get_mut("dual").unwrap().shape.reverse()), "tensor \"dual\" must have shape"),

@@ -10,6 +10,8 @@ mod folds;
 mod formats;
 mod fuzz;
 mod measuring;
+#[cfg(feature = "onnx")]
+mod networks;
 mod setting;
 #[path = "../../src/shared_data.rs"]
 mod shared_data;

@@ -185,6 +185,14 @@ fn check_record(training: &TrainingRecord) -> Result<(), ModelFileError> {
     if training.solvers.len() != categories {
         return Err(mismatch("number of solver records", categories, training.solvers.len()));
     }
+    let calibration = training.validation.iter().flat_map(|validation| &validation.calibration);
+    let count = calibration.clone().count();
+    if count != 0 && count != categories {
+        return Err(mismatch("number of calibrations", categories, count));
+    }
+    if let Some(unsound) = calibration.into_iter().find(|calibration| !calibration.is_sound()) {
+        return Err(mismatch("a calibration's curve", "finite and rising", format!("{:?}", unsound.curve)));
+    }
     Ok(())
 }
 

@@ -38,7 +38,7 @@ pub(super) fn choose_cost(
                 let scores = (0..validate.labels.len()).map(score).collect();
                 Tried { category, scores, bounded: fit.solution.report.is_bounded() }
             });
-            points.push(trials.measure(validate, &tried.collect::<Vec<_>>()));
+            points.push(trials.measure(validate, tried.collect()));
             progress.step();
         }
         trials.add(points);

@@ -20,10 +20,9 @@ use crate::bow::stages;
 use crate::bow::twins::TrainingPicture;
 use crate::dataset::{Dataset, Entry};
 use crate::format::container::Container;
-use crate::format::sha256_of_file;
 use crate::model::{ModelError, PictureFailure};
 use crate::numeric::matrix;
-use crate::picture::{DecodeOptions, Picture};
+use crate::picture::{DecodeOptions, Picture, sha256_of_picture};
 use crate::progress::Progress;
 use crate::timings::{Stage, Timings};
 
@@ -244,7 +243,7 @@ pub(super) fn encode<T: Send, E: Send>(
                 encoding,
                 options: &options,
                 digests: &digests,
-                file: encoding.cache.and_then(|_| sha256_of_file(&path).ok()),
+                file: encoding.cache.and_then(|_| sha256_of_picture(&path).ok()),
                 path: &path,
                 picture: OnceCell::new(),
                 timings: RefCell::new(Timings::default()),

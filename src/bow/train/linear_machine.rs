@@ -229,7 +229,7 @@ fn choose_cost(
                 scores: scores.iter().map(|scores| scores[number]).collect(),
                 bounded: solution.report.is_bounded(),
             });
-            points.push(trials.measure(validate, &tried.collect::<Vec<_>>()));
+            points.push(trials.measure(validate, tried.collect()));
         }
         trials.add(points);
     }

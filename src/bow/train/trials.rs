@@ -20,6 +20,7 @@ use super::error::TrainError;
 use super::histograms::{Part, Scored};
 use crate::bow::config::Settings;
 use crate::bow::record::{GridPoint, Validation};
+use crate::evaluate::calibration::{Calibration, Known};
 use crate::evaluate::resamples::{Resamples, deviation};
 use crate::evaluate::{OneLabel, Ranking, decide, only_label};
 use crate::numeric::random::stream;
@@ -55,6 +56,8 @@ pub(super) struct Point {
     at_zero: Vec<Values>,
     /// Balanced accuracy of deciding for the largest score, where every picture has one category.
     of_largest: Option<Values>,
+    /// Scores of the validation pictures by category; empty for one that was not tried.
+    scores: Vec<Vec<f64>>,
     /// Number of machines, and of those whose support vectors are all at their bound.
     machines: usize,
     bounded: usize,
@@ -83,13 +86,14 @@ impl<'a> Trials<'a> {
     }
 
     /// Measures the machines of one C on the validation part of a round.
-    pub(super) fn measure(&self, validate: &Scored, tried: &[Tried]) -> Point {
+    pub(super) fn measure(&self, validate: &Scored, tried: Vec<Tried>) -> Point {
         let categories = validate.labels.first().map_or(0, Vec::len);
         let nothing = || vec![None; RESAMPLES + 1];
         let mut point = Point {
             precision: vec![nothing(); categories],
             at_zero: vec![nothing(); categories],
-            of_largest: self.of_largest(validate, tried),
+            of_largest: self.of_largest(validate, &tried),
+            scores: vec![Vec::new(); categories],
             machines: tried.len(),
             bounded: tried.iter().filter(|tried| tried.bounded).count(),
         };
@@ -111,6 +115,7 @@ impl<'a> Trials<'a> {
             point.precision[category] = precision;
             point.at_zero[category] = at_zero;
         }
+        tried.into_iter().for_each(|tried| point.scores[tried.category] = tried.scores);
         point
     }
 
@@ -179,6 +184,24 @@ impl<'a> Trials<'a> {
         self.parts[0].0.categories()
     }
 
+    /// Probabilities from the validation pictures' scores of a category at a point of the grid, all rounds together.
+    fn calibrate(&self, category: usize, at: usize) -> Calibration {
+        let of_round = |((_, validate), round): (&'a (Part, Scored), &Vec<Point>)| -> Vec<Known> {
+            let scores = round[at].scores[category].iter().enumerate();
+            let known = scores.map(|(i, &score)| (validate.labels[i][category], i, score));
+            known
+                .filter(|(label, ..)| *label != 0)
+                .map(|(label, i, score)| Known {
+                    score,
+                    positive: label > 0,
+                    picture: validate.views[0][i],
+                    unit: validate.units[i],
+                })
+                .collect()
+        };
+        Calibration::fit(&self.parts.iter().zip(&self.rounds).flat_map(of_round).collect::<Vec<_>>())
+    }
+
     /// The C of every category, and the record of the choice.
     pub(super) fn choose(
         &self,
@@ -229,6 +252,7 @@ impl<'a> Trials<'a> {
             average_precision,
             balanced_accuracy: curves.accuracy[common][0],
             grid: (0..self.grid.len()).map(grid_point).collect(),
+            calibration: chosen.iter().enumerate().map(|(category, &at)| self.calibrate(category, at)).collect(),
         };
         Ok((chosen.iter().map(cost).collect(), validation))
     }

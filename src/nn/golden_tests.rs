@@ -1,0 +1,221 @@
+//! Values from outside: relevances, gradients and outputs that PyTorch with zennit and onnxruntime gave.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::ending::Ending;
+use super::law_tests::explained;
+use super::layers::Slope;
+use super::onnx::{Options, import};
+use super::rules::BiasPart;
+use super::walk::Runner;
+
+fn shared(inner: &str) -> Option<PathBuf> {
+    crate::shared_data::find(&format!("golden/networks/{inner}"))
+}
+
+fn json(inner: &str) -> Option<Value> {
+    Some(serde_json::from_str(&std::fs::read_to_string(shared(inner)?).unwrap()).unwrap())
+}
+
+/// All numbers of nested lists, in their order.
+fn flat(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(flat).collect(),
+        number => vec![number.as_f64().unwrap()],
+    }
+}
+
+/// Largest difference over the largest magnitude.
+fn difference(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected.iter().fold(0.0f64, |largest, e| largest.max(e.abs())).max(1e-300);
+    found.iter().zip(expected).map(|(f, e)| (f - e).abs()).fold(0.0, f64::max) / largest
+}
+
+#[test]
+fn relevances_of_small_networks() {
+    let (Some(one), Some(other)) = (json("networks.json"), json("composites.json")) else { return };
+    let mut compared = 0;
+    let entries = one["networks"].as_array().unwrap().iter().chain(other["networks"].as_array().unwrap());
+    for entry in entries {
+        let network = entry["name"].as_str().unwrap();
+        let path = shared(&format!("onnx/networks/{network}.onnx")).unwrap();
+        let graph = import(&path, &Options::default()).unwrap().graph;
+        let x = flat(&entry["input"]);
+        let runner = Runner::<f64>::new(Arc::new(graph.clone()));
+        let values = runner.forward(x.clone());
+        assert!(difference(values.logits(), &flat(&entry["logits"])) < 1e-7, "{network}");
+        assert_eq!(runner.logits(x.clone()), values.logits());
+        let cases: Vec<Value> = match entry.get("targets") {
+            Some(targets) => targets.as_array().unwrap().clone(),
+            None => {
+                let mut rules = entry["rules"].as_object().unwrap().clone();
+                rules.extend(entry["composites"].as_object().unwrap().clone());
+                vec![serde_json::json!({"target": entry["target"], "rules": rules, "gradient": entry["gradient"]})]
+            }
+        };
+        for case in cases {
+            let target = case["target"].as_u64().unwrap() as usize;
+            let mut one = vec![0.0; values.logits().len()];
+            one[target] = 1.0;
+            let gradient = |slope| runner.gradient(&values, one.clone(), slope);
+            assert!(difference(&gradient(Slope::True), &flat(&case["gradient"])) < 1e-7, "{network}: gradient");
+            for (name, given) in case["rules"].as_object().unwrap() {
+                let expected = flat(&given["input"]);
+                let found = match name.parse::<Slope>() {
+                    Ok(slope) => gradient(slope),
+                    Err(_) => {
+                        let (relevance, _) = explained(&graph, &x, target, name, BiasPart::Kept);
+                        for (layer, expected) in given["outputs"].as_object().into_iter().flatten() {
+                            let at = graph.nodes().iter().position(|node| node.name == *layer);
+                            let Some(Some(found)) = at.map(|at| &relevance.values[at + 1]) else { continue };
+                            let expected = flat(expected);
+                            if found.len() == expected.len() {
+                                let error = difference(found, &expected);
+                                assert!(error < 1e-7, "{network}: {name} at {layer}: {error:e}");
+                                compared += 1;
+                            }
+                        }
+                        relevance.values[0].clone().unwrap()
+                    }
+                };
+                let error = difference(&found, &expected);
+                assert!(error < 1e-7, "{network}: {name}: {error:e}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 300, "only {compared} arrays were compared");
+}
+
+/// The outputs of every kind of layer, of odd files, and of the plain ones.
+#[test]
+fn outputs_of_layers_and_of_odd_files() {
+    let mut compared = 0;
+    for (table, folder, key) in [
+        ("onnx/layers.json", "onnx/layers", "output"),
+        ("onnx/outputs.json", "onnx", "output"),
+        ("onnx/real.json", "onnx/real", "logits"),
+    ] {
+        let Some(table) = json(table) else { return };
+        for (name, case) in table.as_object().unwrap() {
+            let file = if name.ends_with(".onnx") { name.clone() } else { format!("{name}.onnx") };
+            let imported = import(&shared(folder).unwrap().join(&file), &Options::default());
+            if name == "transpose-default" {
+                assert!(imported.unwrap_err().source.to_string().contains("moves the batch"));
+                continue;
+            }
+            let imported = imported.unwrap_or_else(|error| panic!("{name}: {}", error.source));
+            let expected = flat(&case[key]);
+            let tolerance = match name.as_str() {
+                "all-half" => 2e-3,
+                _ if folder == "onnx/layers" => 1e-6,
+                _ => 1e-5,
+            };
+            for graph in [&imported.graph, &imported.as_written] {
+                let runner = Runner::<f64>::new(Arc::new(graph.clone()));
+                let mut found = runner.forward(flat(&case["input"])).logits().to_vec();
+                let exponentials: f64 = found.iter().map(|v| v.exp()).sum();
+                match (imported.ending, key) {
+                    (Ending::Softmax, "output") => found.iter_mut().for_each(|v| *v = v.exp() / exponentials),
+                    (Ending::LogSoftmax, "output") => found.iter_mut().for_each(|v| *v -= exponentials.ln()),
+                    _ => {}
+                }
+                let error = difference(&found, &expected);
+                assert!(error < tolerance, "{name}: {error:e}");
+                let single = Runner::<f32>::new(Arc::new(graph.clone()))
+                    .forward(flat(&case["input"]).iter().map(|&v| v as f32).collect());
+                assert_eq!(single.logits().len(), expected.len());
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 160, "only {compared} outputs were compared");
+}
+
+/// Odd and hostile files: each with the words that its error must have.
+#[test]
+fn hostile_files_are_named() {
+    let cases: &[(&str, &[&str])] = &[
+        ("truncated", &["not a whole ONNX file"]),
+        ("empty", &["not a whole ONNX file", "empty"]),
+        ("not-onnx", &["not a whole ONNX file"]),
+        ("text", &["not a whole ONNX file"]),
+        ("length-beyond-end", &["not a whole ONNX file"]),
+        ("endless-varint", &["not a whole ONNX file"]),
+        ("nested-3000", &["it has no"]),
+        ("no-nodes", &["it has no nodes"]),
+        ("no-outputs", &["it has no outputs"]),
+        ("no-opset", &["it has no version of its operators"]),
+        ("opset-1000", &["1000", "6 to 26"]),
+        ("opset-6", &["(opset) 5", "6 to 26"]),
+        ("two-inputs", &["several inputs, x, x2", "--input"]),
+        ("two-outputs", &["several outputs, y, r", "--output"]),
+        ("cycle", &["the value \"", "is read before it is made"]),
+        ("missing-input", &["the value \"", "nothing makes it"]),
+        ("output-not-made", &["the value \"nowhere\""]),
+        ("same-name-twice", &["the value \"y\" is made twice"]),
+        ("same-weight-twice", &["the tensor \"w\" is there twice"]),
+        ("short-data", &["the tensor \"w\"", "must have 72 bytes, found 40"]),
+        ("long-data", &["the tensor \"w\"", "must have 72 bytes, found 400"]),
+        ("odd-data", &["the tensor \"w\"", "must have 72 bytes, found 71"]),
+        ("no-data", &["the tensor \"w\"", "must have 72 bytes, found 0"]),
+        ("negative-dim", &["the tensor \"w\"", "negative length", "-3"]),
+        ("overflowing-dims", &["the tensor \"w\"", "larger than any memory"]),
+        ("huge-dims", &["the tensor \"w"]),
+        ("string-weights", &["the tensor \"w\"", "strings"]),
+        ("unknown-type", &["the tensor \"w\"", "type 99"]),
+        ("nan-weight", &["the tensor \"", "must be finite, found NaN"]),
+        ("infinite-weight", &["the tensor \"w\"", "must be finite, found inf"]),
+        ("huge-f64-weight", &["the tensor \"w\"", "must be finite, found inf"]),
+        ("negative-variance", &["the tensor \"v\"", "must be at least 0, found -1"]),
+        ("external-parent", &["the tensor \"", "outside the model's folder"]),
+        ("external-absolute", &["the tensor \"", "outside the model's folder"]),
+        ("external-missing", &["the tensor \"", "can't be read"]),
+        ("unknown-operator", &["node \"", "not supported"]),
+        ("subgraph", &["node \"y\" (If)"]),
+        ("foreign-domain", &["node \"y\" (Relu)", "com.example"]),
+        ("activation-weights", &["node \"dense\" (MatMul)", "depend on the input"]),
+        ("softmax-inside", &["(Gemm)", "soft-max"]),
+        ("groups-do-not-divide", &["node \"", "(Conv)", "group"]),
+        ("zero-groups", &["node \"convolution\" (Conv)", "\"group\""]),
+        ("zero-stride", &["node \"convolution\" (Conv)", "\"strides\""]),
+        ("negative-stride", &["node \"convolution\" (Conv)", "\"strides\""]),
+        ("zero-dilation", &["node \"convolution\" (Conv)", "\"dilations\""]),
+        ("negative-pads", &["node \"convolution\" (Conv)", "\"pads\""]),
+        ("huge-pads", &["node \"convolution\" (Conv)", "\"pads\""]),
+        ("strides-of-three", &["node \"convolution\" (Conv)", "\"strides\""]),
+        ("kernel-shape-contradicts", &["node \"convolution\" (Conv)", "\"kernel_shape\" is [5, 5]"]),
+        ("kernel-larger-than-input", &["node \"convolution\" (Conv)", "the reach of the kernel"]),
+        ("wrong-shape", &["node \"", "must be"]),
+        ("wrong-channels", &["node \"convolution\" (Conv)", "the number of input channels must be 5"]),
+        ("wrong-rank", &["node \"convolution\" (Conv)", "[4, 3]"]),
+        ("wrong-reshape", &["node \"reshape\" (Reshape)", "[4, -1]", "[1, 6]"]),
+        ("two-minus-ones", &["node \"reshape\" (Reshape)", "only one length can be open"]),
+        ("reshape-explodes", &["node \"expand\" (Expand)"]),
+        ("pads-explode", &["node \"pad\" (Pad)", "pads must be from 0"]),
+        ("zero-length-axis", &["node \"slice\" (Slice)", "leaves nothing"]),
+        ("dynamic-size", &["the input \"", "is open"]),
+    ];
+    let Some(folder) = shared("onnx") else { return };
+    for (name, words) in cases {
+        let error = match import(&folder.join(format!("{name}.onnx")), &Options::default()) {
+            Ok(_) => panic!("{name} is imported"),
+            Err(error) => format!("{error}: {}", error.source),
+        };
+        assert!(error.contains(name) && words.iter().all(|word| error.contains(word)), "{name}: {error}");
+    }
+    // These load.
+    for name in ["batch-of-four", "empty-batch", "deep-chain", "five-channels"] {
+        let imported = import(&folder.join(format!("{name}.onnx")), &Options::default());
+        assert!(imported.is_ok(), "{name}: {}", imported.unwrap_err().source);
+    }
+    let sized = Options { size: vec![8, 8], ..Options::default() };
+    assert!(import(&folder.join("dynamic-size.onnx"), &sized).is_ok());
+    // Whatever a flipped bit says, it is said, or loads.
+    let _ = import(&folder.join("bit-flip.onnx"), &Options::default());
+    let _ = import(&folder.join("unknown-attribute.onnx"), &Options::default());
+}

@@ -1,0 +1,28 @@
+//! The family of neural networks: layers, rules, and both ways through them.
+
+mod array;
+#[cfg(any(feature = "onnx", test))]
+mod canonical;
+pub mod composite;
+mod ending;
+pub mod file;
+pub mod graph;
+pub mod layers;
+pub mod network;
+#[cfg(feature = "onnx")]
+pub mod onnx;
+pub mod preparation;
+mod real;
+pub mod rules;
+mod seen;
+pub mod train;
+mod walk;
+
+pub use array::Array;
+pub use ending::Ending;
+pub use seen::Explainer;
+
+#[cfg(all(test, feature = "onnx"))]
+mod golden_tests;
+#[cfg(test)]
+mod law_tests;

@@ -1,0 +1,50 @@
+//! The rule `gamma`, which favours what has the sign of the output: `R_i = Σ_j (z_ij + γ z_ij^±)/(z_j + γ z_j^±) R_j`, with ⁺ where z_j ≥ 0 and ⁻
+//! where it is below 0 (Montavon et al. 2019, for both signs).
+//!
+//! Kept: the bias' part `(b_j + γ b_j^±)/(z_j + γ z_j^±) R_j`.
+
+use super::{Part, Real, Sharing, parts};
+
+pub(super) fn share<T: Real>(sharing: &mut Sharing<'_, T>, gamma: f64) {
+    let input = sharing.given.input;
+    let (positive, negative) = parts(input);
+    let gamma = T::of(gamma);
+    let mut z = sharing.up(Part::Whole, input);
+    sharing.add_bias(&mut z, |b| b);
+    // Σ_i z_ij^± for weights of either sign that meet inputs of either sign.
+    let side = |own: Part, other: Part| {
+        let mut sum = sharing.up(own, &positive);
+        if let Some(negative) = &negative {
+            sum.iter_mut().zip(sharing.up(other, negative)).for_each(|(sum, part)| *sum += part);
+        }
+        sum
+    };
+    let (above, below) = (side(Part::Positive, Part::Negative), side(Part::Negative, Part::Positive));
+    let signed = |b: T, z: T| if z >= T::ZERO { b.positive() } else { b.negative() };
+    let denominator = |output: usize| {
+        let side = if z[output] >= T::ZERO { above[output] } else { below[output] };
+        z[output] + gamma * (side + signed(sharing.bias(output), z[output]))
+    };
+    let denominators: Vec<T> = (0..z.len()).map(denominator).collect();
+    let (biases, outputs) = (sharing.biases.clone(), sharing.outputs);
+    let bias = |output: usize| {
+        let b = biases.as_ref().map_or(T::ZERO, |biases| biases[output % outputs]);
+        b + gamma * signed(b, z[output])
+    };
+    let s = sharing.divide(|_| T::ONE, &denominators, Some(&bias), None);
+    sharing.send(Some(input), Part::Whole, &s);
+    let only = |is_above: bool| -> Vec<T> {
+        let kept = s.iter().zip(&z).map(|(&s, &z)| if (z >= T::ZERO) == is_above { gamma * s } else { T::ZERO });
+        kept.collect()
+    };
+    for (s, own, other) in [(only(true), Part::Positive, Part::Negative), (only(false), Part::Negative, Part::Positive)]
+    {
+        if s.iter().all(|&s| s == T::ZERO) {
+            continue;
+        }
+        sharing.send(Some(&positive), own, &s);
+        if let Some(negative) = &negative {
+            sharing.send(Some(negative), other, &s);
+        }
+    }
+}
