@@ -30,6 +30,17 @@ impl Target {
     }
 }
 
+/// What an explanation keeps of the layers on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing.
+    Nothing,
+    /// The relevance of every layer.
+    Relevance,
+    /// Everything from which the explanation can be recomputed.
+    Everything,
+}
+
 /// What to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query {
@@ -37,8 +48,8 @@ pub struct Query {
     pub target: Target,
     /// Windows to explain one by one, whose maps are averaged.
     pub tiles: Option<Tiles>,
-    /// Whether to keep the layers for a trace.
-    pub trace: bool,
+    /// What is kept of the layers.
+    pub trace: Trace,
     /// Whether to tell which part of the map is the spread bias.
     pub bias_apart: bool,
 }
@@ -46,7 +57,7 @@ pub struct Query {
 impl Query {
     /// Asks for one category's score on the whole picture, without a trace.
     pub fn new(category: usize) -> Self {
-        Self { target: Target::new(category), tiles: None, trace: false, bias_apart: false }
+        Self { target: Target::new(category), tiles: None, trace: Trace::Nothing, bias_apart: false }
     }
 
     /// Asks the same about another category.
@@ -74,7 +85,7 @@ pub struct Explanation {
     pub layers: Vec<LayerAccount>,
     /// The windows, each with its own account; empty without tiles.
     pub windows: Vec<Window>,
-    /// The layers of the way back, if the query asked for them: of the picture, or of each window.
+    /// What was kept of the layers, if the query asked for it: of the picture, or of each window.
     pub traces: Vec<Container>,
     /// Time of the way back; with tiles also of the windows' way forward from the features.
     pub timings: Timings,

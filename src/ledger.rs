@@ -15,6 +15,10 @@ crate::closed_set! {
         BiasSink = "bias_sink",
         /// What the first order of a Taylor expansion leaves.
         TaylorResidual = "taylor_residual",
+        /// The score at the point from which a change is explained: root point or baseline.
+        RootValue = "root_value",
+        /// What a quadrature misses of its integral.
+        Quadrature = "quadrature",
         /// Relevance that found nothing to go to.
         NoReceiver = "no_features",
         /// The stabilisers' part of denominators.
@@ -32,6 +36,8 @@ impl Account {
         match self {
             Account::BiasSink => "the bias, kept apart from the pixels",
             Account::TaylorResidual => "the Taylor expansion's residual",
+            Account::RootValue => "the score at the root point or baseline",
+            Account::Quadrature => "what the integral's 32 nodes miss",
             Account::NoReceiver => "found no local feature to go to",
             Account::Stabiliser => "the rules' stabilisers",
             Account::Undefined => "met a denominator of 0",

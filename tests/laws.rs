@@ -24,7 +24,7 @@ use bowsight::bow::words::nearest::NearestWords;
 use bowsight::bow::words::pooling::PoolingKind;
 use bowsight::bow::words::principal::PrincipalComponents;
 use bowsight::bow::{BagOfWords, FittedChannel, SolverRecord, TrainingRecord};
-use bowsight::explanation::{Explanation, Query, Target};
+use bowsight::explanation::{Explanation, Query, Target, Trace};
 use bowsight::ledger::{Account, Note, TOLERANCE};
 use bowsight::model::{Keep, Model, ModelError};
 use bowsight::numeric::lanes::squared_distance;
@@ -507,7 +507,7 @@ proptest! {
         prop_assert!(together[0].ledger.error.abs() <= TOLERANCE * together[0].score.abs().max(1.0));
         prop_assert_eq!(together[1].score, together[0].score);
         prop_assert_eq!(&together[1].relevance.slice(ndarray::s![.., ..;-1]), &together[0].relevance);
-        let refusal = model.forward(&picture, Keep::Everything).unwrap().explain(&Query { trace: true, ..asked }).unwrap_err();
+        let refusal = model.forward(&picture, Keep::Everything).unwrap().explain(&Query { trace: Trace::Everything, ..asked }).unwrap_err();
         let refused = matches!(refusal, ModelError::Unsupported { .. });
         prop_assert!(refused, "{}", refusal);
     }
@@ -584,7 +584,7 @@ proptest! {
         prop_assert_eq!(&one.relevance, &whole.relevance);
         prop_assert_eq!(&one.windows[0].ledger, &whole.ledger);
         let tiles = Tiles { side, offset: side / 2 };
-        let tiled = seen.explain(&Query { tiles: Some(tiles), trace: true, ..query(category) }).unwrap();
+        let tiled = seen.explain(&Query { tiles: Some(tiles), trace: Trace::Everything, ..query(category) }).unwrap();
         prop_assert_eq!(tiled.windows.len(), tiles.windows(picture.width(), picture.height()).len());
         prop_assert_eq!(tiled.traces.len(), tiled.windows.len());
         prop_assert_eq!(tiled.score, whole.score);

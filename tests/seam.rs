@@ -32,7 +32,7 @@ const FLOORS: &[&[&str]] = &[
     &["nn::layers"],
     &["nn::rules", "nn::graph"],
     &["nn::composite", "nn::canonical", "nn::walk", "nn::train::normal", "nn::train::optimizer"],
-    &["nn::onnx", "nn::train::recipe"],
+    &["nn::onnx", "nn::train::recipe", "nn::ways", "nn::trace"],
     &["nn::train::record"],
     &["nn::network"],
     &["nn::seen", "nn::file"],

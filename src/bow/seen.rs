@@ -12,7 +12,7 @@ use super::files::trace;
 use super::model::{BagOfWords, FittedChannel};
 use super::score::{Decomposed, Explaining};
 use super::stages;
-use crate::explanation::{Explanation, Query, Target, Window};
+use crate::explanation::{Explanation, Query, Target, Trace, Window};
 use crate::format::container::Container;
 use crate::ledger::{Ledger, Note};
 use crate::model::evidence::Evidence;
@@ -132,6 +132,10 @@ impl Seen for SeenPicture<'_> {
                 return Err(ModelError::UnknownCategory { index, count });
             }
         }
+        if query.trace == Trace::Relevance {
+            let (what, because) = ("--layers", "layers are written by --trace");
+            return Err(ModelError::Unsupported { what, because });
+        }
         if query.tiles.is_some() {
             return self.explain_windows(query);
         }
@@ -231,7 +235,7 @@ impl SeenPicture<'_> {
             self.to_pixels(view, &alone, share, &mut Ledger::default()).1
         });
         let ledger = ledger.close(relevance.sum())?;
-        let trace = query.trace.then(|| {
+        let trace = (query.trace == Trace::Everything).then(|| {
             let channels = self.model.channels.iter().zip(&self.features).zip(&view.encoded).enumerate();
             let channels = channels.map(|(u, ((channel, features), encoded))| trace::Channel {
                 encoder: &channel.encoder,

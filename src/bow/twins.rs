@@ -8,7 +8,7 @@ use std::fmt;
 use ndarray::s;
 use serde::{Deserialize, Serialize};
 
-use crate::explanation::{Explanation, Query, Window};
+use crate::explanation::{Explanation, Query, Trace, Window};
 use crate::ledger::Ledger;
 use crate::model::{ModelError, Seen};
 use crate::timings::Timings;
@@ -78,7 +78,7 @@ impl Seen for MirrorPair<'_> {
     }
 
     fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
-        if query.trace {
+        if query.trace != Trace::Nothing {
             return Err(ModelError::Unsupported { what: "a trace", because: "scores are means over mirror twins" });
         }
         let (own, twin) = (self.own.explain(query)?, self.twin.explain(query)?);

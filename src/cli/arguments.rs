@@ -1,20 +1,21 @@
 //! Arguments that several commands share, and what they resolve to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rayon::prelude::*;
 
 use super::completions::categories;
 use super::report::Reporter;
-use crate::any::{AnyModel, BiasMode, Decomposition, Method, Roots, Ties};
+use crate::any::{AnyModel, Baseline, BiasMode, Decomposition, Method, Precision, References, RootPoint, Ties, Way};
 use crate::dataset::{Aligned, Dataset, Layout};
 use crate::error::Error;
-use crate::explanation::{Query, Selection, Target};
+use crate::explanation::{Query, Selection, Target, Trace};
 use crate::export::drawing::{Drawing, MapSize};
 use crate::format::npy::Dtype;
 use crate::heatmap::{Looks, Palette, Panel, Scale};
 use crate::model::Model;
-use crate::nn::network::Way;
+use crate::picture::Picture;
 use crate::picture::tiles::Tiles;
 
 /// Options of every command.
@@ -123,9 +124,9 @@ pub(crate) struct Explaining {
     /// How scores are split over the dimensions (auto: sums exactly, products by Shapley values)
     #[arg(long, value_name = "KIND")]
     pub decomposition: Option<Decomposition>,
-    /// The root of a Taylor expansion
-    #[arg(long, value_name = "CHOICE")]
-    pub roots: Option<Roots>,
+    /// The root of a Taylor expansion: nearest, least-residual or mean; of networks nearest (needs --towards), blank or descend
+    #[arg(long, value_name = "CHOICE", hide_possible_values = true)]
+    pub roots: Option<RootPoint>,
     /// Maximum number of training pictures to search toward for a root
     #[arg(long, value_name = "N")]
     pub candidates: Option<usize>,
@@ -135,6 +136,15 @@ pub(crate) struct Explaining {
     /// Networks: where relevance goes whose largest input is not the only one
     #[arg(long, value_name = "WAY")]
     pub max_pool: Option<Ties>,
+    /// Networks: what they are computed in. Single is faster, and its account closes to four digits
+    #[arg(long, value_name = "WHICH")]
+    pub precision: Option<Precision>,
+    /// Networks: from where integrated gradients begin: zero, mean (of each channel of the picture), or a picture's file
+    #[arg(long, value_name = "zero|mean|FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Networks: pictures towards which the root taylor:nearest is looked for, as train takes them (of splits: train)
+    #[arg(long, value_name = "DATA")]
+    pub towards: Option<PathBuf>,
     /// What to draw of each map
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub heatmap: Option<Vec<Panel>>,
@@ -161,9 +171,26 @@ pub(crate) struct Explaining {
 impl Explaining {
     /// The model with the method that the flags ask for; what they leave out is as its configuration has it.
     pub fn explainer<'a>(&self, model: &'a AnyModel) -> Result<Box<dyn Model + 'a>, Error> {
-        let Self { bias, decomposition, roots, candidates, max_pool, .. } = *self;
+        let Self { bias, decomposition, roots, candidates, max_pool, precision, .. } = *self;
         let rules = self.rules.as_deref().map(way).transpose()?;
-        Ok(model.explainer(Method { bias, decomposition, roots, candidates, rules, max_pool })?)
+        let references = self.references(model)?;
+        let method = Method { bias, decomposition, roots, candidates, rules, max_pool, precision, references };
+        Ok(model.explainer(method)?)
+    }
+
+    /// The other pictures that a way needs, read as the model reads pictures.
+    fn references(&self, model: &AnyModel) -> Result<Option<References>, Error> {
+        if self.baseline.is_none() && self.towards.is_none() {
+            return Ok(None);
+        }
+        let baseline = match self.baseline.as_deref() {
+            None => Baseline::Zero,
+            Some(path) if path == Path::new("zero") => Baseline::Zero,
+            Some(path) if path == Path::new("mean") => Baseline::Mean,
+            Some(path) => Baseline::Picture(Box::new(Picture::open(path, model.reading())?)),
+        };
+        let candidates = self.towards.as_deref().map(|data| pictures_of(data, model)).transpose()?;
+        Ok(Some(References { baseline, candidates: candidates.unwrap_or_default() }))
     }
 
     /// The query of every explanation, except for its category and its trace.
@@ -181,7 +208,7 @@ impl Explaining {
             });
         }
         let against = self.against.as_deref().map(|name| category(model, "--against", name)).transpose()?;
-        Ok(Query { target: Target { category: 0, against }, tiles, trace: false, bias_apart: false })
+        Ok(Query { target: Target { category: 0, against }, tiles, trace: Trace::Nothing, bias_apart: false })
     }
 
     /// How maps become files; `panels` are drawn unless the flags say otherwise.
@@ -208,9 +235,18 @@ impl Explaining {
     }
 }
 
+/// All pictures of a data set, or of its split "train".
+fn pictures_of(data: &Path, model: &AnyModel) -> Result<Vec<Picture>, Error> {
+    let splits = Dataset::split_names(data, None)?;
+    let split = splits.iter().find(|split| *split == "train").map(String::as_str);
+    let dataset = Dataset::open(data, split, None)?;
+    let open = |entry| Ok(Picture::open(dataset.file(entry), model.reading())?);
+    dataset.pictures.par_iter().map(open).collect()
+}
+
 /// The rules or derivatives of this name, or the rules in this file.
 fn way(text: &str) -> Result<(String, Way), Error> {
-    let path = std::path::Path::new(text);
+    let path = Path::new(text);
     if path.extension().is_none_or(|extension| extension != "toml") {
         let found = text.parse::<Way>().map_err(|error| Error::Method(error.into()))?;
         return Ok((text.to_string(), found));

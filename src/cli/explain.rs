@@ -15,7 +15,7 @@ use super::pictures::{Named, Pictures, warn_of_sizes};
 use super::report::Reporter;
 use crate::causes::chain;
 use crate::error::Error;
-use crate::explanation::{LayerAccount, Query, Selection};
+use crate::explanation::{LayerAccount, Query, Selection, Trace};
 use crate::export::drawing::{Base, Drawing, Files, FilesError, Subject, WindowAccount, require_different_names};
 use crate::format::path_text::{to_path, to_text};
 use crate::heatmap::{Panel, Scale};
@@ -56,6 +56,9 @@ pub(crate) struct Arguments {
     /// The same, with the descriptors and the picture
     #[arg(long)]
     trace_descriptors: bool,
+    /// Networks: also write the relevance of every layer, the input's by channel, to PICTURE.CATEGORY.layers.safetensors
+    #[arg(long, conflicts_with_all = ["trace", "trace_descriptors"])]
+    layers: bool,
     #[command(flatten)]
     evidence: Evidence,
 }
@@ -110,12 +113,17 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
     })?;
     let query = arguments.explaining.query(model)?;
     let drawing = arguments.explaining.drawing(model, &query, &[Panel::Heatmap, Panel::Overlay, Panel::Triplet]);
+    let trace = match (arguments.trace || arguments.trace_descriptors, arguments.layers) {
+        (true, _) => Trace::Everything,
+        (_, true) => Trace::Relevance,
+        _ => Trace::Nothing,
+    };
     let job = Job {
         model,
         model_name: name_of(&arguments.model.model),
         drawing: &drawing,
         selection,
-        query: Query { trace: arguments.trace || arguments.trace_descriptors, bias_apart: drawing.bias_apart, ..query },
+        query: Query { trace, bias_apart: drawing.bias_apart, ..query },
         keep: if arguments.trace_descriptors { Keep::Everything } else { Keep::Nothing },
         out: &arguments.out,
         evidence: arguments.evidence.reader(&file, &query, &drawing)?,
@@ -195,13 +203,11 @@ impl Job<'_> {
                 trace.metadata.insert("model".to_string(), self.model_name.clone());
                 let window = explanation.windows.get(number).map(|window| window.rectangle);
                 let place = window.map_or_else(String::new, |window| format!("x{}y{}.", window.x0, window.y0));
-                let file = base.file(&format!("{place}trace.safetensors"));
+                let what = if query.trace == Trace::Relevance { "layers" } else { "trace" };
+                let file = base.file(&format!("{place}{what}.safetensors"));
                 trace.write(&self.out.join(&file))?;
-                let kind = if place.is_empty() {
-                    "trace".to_string()
-                } else {
-                    format!("trace.{}", place.trim_end_matches('.'))
-                };
+                let kind =
+                    if place.is_empty() { what.to_string() } else { format!("{what}.{}", place.trim_end_matches('.')) };
                 written.files.insert(kind, file);
             }
             let title = format!("{}: {name}", name_of(path));

@@ -15,7 +15,7 @@ use super::{Context, Figure, Photographs, explaining};
 use crate::bow::{BagOfWords, BiasMode, Explaining};
 use crate::dataset::Entry;
 use crate::error::Error;
-use crate::explanation::{Explanation, Query};
+use crate::explanation::{Explanation, Query, Trace};
 use crate::export::drawing::FilesError;
 use crate::format::container::{Container, Values};
 use crate::heatmap::sheet::{Cell, Sheet, fitted, text_width, write_text};
@@ -88,7 +88,7 @@ fn draw_one(
     let method = Explaining { bias: BiasMode::Sink, ..model.settings.explain.method() };
     let explainer = model.explainer(method).map_err(ReadError::from)?;
     let seen = explainer.forward(&picture, Keep::Nothing).map_err(&fail)?;
-    let query = Query { trace: true, ..Query::new(category) };
+    let query = Query { trace: Trace::Everything, ..Query::new(category) };
     let whole = seen.explain(&query).map_err(&fail)?;
     let words = model.channels[0].encoder.config.vocabulary.words;
     let channels = model.channels.len();

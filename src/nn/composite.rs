@@ -155,6 +155,11 @@ pub const NAMES: &[&str] = &[
     "excitation-backprop",
     "gradient",
     "gradient-input",
+    "gradient-norm",
+    "integrated-gradients",
+    "taylor:blank",
+    "taylor:nearest",
+    "taylor:descend",
     "guided-backprop",
     "deconvnet",
 ];

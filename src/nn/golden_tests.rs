@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use super::ending::Ending;
 use super::law_tests::explained;
-use super::layers::Slope;
+use super::layers::{Slope, Ties};
 use super::onnx::{Options, import};
 use super::rules::BiasPart;
-use super::walk::Runner;
+use super::walk::{Backward, Runner};
+use super::ways::{Others, Passage, Roots, Shares, Way, WayError};
+use crate::ledger::Account;
+use crate::numeric::root::NoRoot;
 
 fn shared(inner: &str) -> Option<PathBuf> {
     crate::shared_data::find(&format!("golden/networks/{inner}"))
@@ -89,6 +92,89 @@ fn relevances_of_small_networks() {
         }
     }
     assert!(compared > 300, "only {compared} arrays were compared");
+}
+
+/// Explains a category of one of the small networks by a way, with one candidate for a root.
+fn explained_by(
+    network: &str,
+    x: &[f64],
+    target: usize,
+    way: &Way,
+    candidate: &[f64],
+) -> Result<Shares<f64>, WayError> {
+    let path = shared(&format!("onnx/networks/{network}.onnx")).unwrap();
+    let runner = Runner::<f64>::new(Arc::new(import(&path, &Options::default()).unwrap().graph));
+    let values = runner.forward(x.to_vec());
+    let mut chosen = vec![0.0; values.logits().len()];
+    chosen[target] = 1.0;
+    let passage = Passage { runner: &runner, values: &values, chosen: &chosen, score: values.logits()[target] };
+    let how = Backward { rules: &[], ties: Ties::First, bias: BiasPart::Kept, bounds: &[], keep_all: false };
+    let zeros = vec![0.0; x.len()];
+    let others = Others {
+        blank: zeros.clone(),
+        baseline: zeros,
+        candidates: usize::from(!candidate.is_empty()),
+        candidate: &|_| candidate.to_vec(),
+    };
+    way.explain(&passage, &how, &others)
+}
+
+#[test]
+fn integrated_gradients_of_small_networks() {
+    let Some(table) = json("networks.json") else { return };
+    let mut compared = 0;
+    for entry in table["networks"].as_array().unwrap() {
+        let (name, x) = (entry["name"].as_str().unwrap(), flat(&entry["input"]));
+        for case in entry["targets"].as_array().unwrap() {
+            let target = case["target"].as_u64().unwrap() as usize;
+            let expected = &case["integrated-gradients, baseline 0, 32 Gauss-Legendre nodes"];
+            let found = explained_by(name, &x, target, &Way::IntegratedGradients, &[]).unwrap();
+            let error = difference(&found.input, &flat(&expected["input"]));
+            assert!(error < 1e-7, "{name}: {error:e}");
+            let ledger = found.ledger.unwrap();
+            let missed = expected["error"].as_f64().unwrap() + ledger.kept(Account::Quadrature);
+            assert!(missed.abs() < 1e-9 * ledger.score.abs().max(1.0), "{name}: {missed:e}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 14);
+}
+
+#[test]
+fn taylor_expansions_of_small_networks() {
+    let (Some(table), Some(networks)) = (json("taylor.json"), json("networks.json")) else { return };
+    let mut compared = 0;
+    for case in table["cases"].as_array().unwrap() {
+        let (name, target) = (case["network"].as_str().unwrap(), case["target"].as_u64().unwrap() as usize);
+        let entry = networks["networks"].as_array().unwrap().iter().find(|entry| entry["name"] == name).unwrap();
+        let x = flat(&entry["input"]);
+        let Some(candidate) = case.get("candidate").map(flat) else {
+            // No point was found on the other side; the point itself is none.
+            let error = explained_by(name, &x, target, &Way::Taylor(Roots::Nearest), &x).err().unwrap();
+            assert!(matches!(error, WayError::NoRoot(NoRoot { candidates: 1, .. })), "{error}");
+            continue;
+        };
+        for (key, roots) in [("segment", Roots::Nearest), ("descend", Roots::Descend)] {
+            let given = &case[key];
+            let found = explained_by(name, &x, target, &Way::Taylor(roots), &candidate);
+            if given.get("found").is_some_and(|found| found == false) {
+                assert!(matches!(found, Err(WayError::NoDescent(_))), "{name} {target}");
+                compared += 1;
+                continue;
+            }
+            let found = found.unwrap();
+            let error = difference(&found.input, &flat(&given["relevance"]));
+            assert!(error < 1e-8, "{name} {target} {key}: {error:e}");
+            let ledger = found.ledger.unwrap();
+            let near = |found: f64, key: &str| {
+                (found - given[key].as_f64().unwrap()).abs() < 1e-8 * ledger.score.abs().max(1.0)
+            };
+            assert!(near(ledger.kept(Account::RootValue), "f_root"), "{name} {target} {key}");
+            assert!(near(ledger.kept(Account::TaylorResidual), "residual"), "{name} {target} {key}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 6);
 }
 
 /// The outputs of every kind of layer, of odd files, and of the plain ones.

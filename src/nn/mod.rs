@@ -15,12 +15,14 @@ pub mod preparation;
 mod real;
 pub mod rules;
 mod seen;
+mod trace;
 pub mod train;
 mod walk;
+mod ways;
 
 pub use array::Array;
 pub use ending::Ending;
-pub use seen::Explainer;
+pub use seen::{Baseline, Explainer, MethodError, References};
 
 #[cfg(all(test, feature = "onnx"))]
 mod golden_tests;

@@ -1,18 +1,19 @@
 //! A network with its categories and its preparation: what can be scored and explained.
 
-use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::composite::{Composite, CompositeError};
+use super::composite::CompositeError;
 use super::ending::Ending;
 use super::graph::{Graph, GraphError};
-use super::layers::{Slope, Ties, shape_text};
+use super::layers::{Ties, shape_text};
 use super::preparation::{Layout, Preparation};
+use super::real::Real;
 use super::rules::{Bounds, Rule};
 use super::train::record::Training;
 use super::walk::{Bounds as InputBounds, Runner};
+pub use super::ways::{Roots, Way};
 use crate::picture::DecodeOptions;
 
 /// A network that scores pictures.
@@ -30,7 +31,8 @@ pub struct Network {
     pub(super) reading: DecodeOptions,
     /// The rules of all layers by its own way of explaining.
     pub(super) rules: Vec<Option<Rule>>,
-    runner: OnceLock<Runner<f64>>,
+    double: OnceLock<Runner<f64>>,
+    single: OnceLock<Runner<f32>>,
 }
 
 /// Where a network comes from.
@@ -76,34 +78,45 @@ pub struct Explaining {
     pub max_pool: Ties,
     /// Whether the biases' part is spread over the inputs, or kept apart.
     pub spread_bias: bool,
+    /// What it is computed in.
+    #[serde(default, skip_serializing_if = "Precision::is_double")]
+    pub precision: Precision,
 }
 
-/// By what a score is explained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Way {
-    /// Layer-wise relevance propagation.
-    Rules(Composite),
-    /// `∂f/∂x`, with rectifiers as the slope has it.
-    Derivatives(Slope),
-    /// `x ⊙ ∂f/∂x`.
-    GradientInput,
+crate::closed_set! {
+    /// What a network is computed in.
+    #[derive(Default)]
+    pub enum Precision as "precision" {
+        /// f64: accounts close to nine digits.
+        #[default]
+        Double = "double",
+        /// f32: faster; accounts close to four digits.
+        Single = "single",
+    }
 }
 
-/// The name of `x ⊙ ∂f/∂x`.
-const GRADIENT_INPUT: &str = "gradient-input";
+impl Precision {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_double(&self) -> bool {
+        *self == Precision::Double
+    }
+}
 
-impl FromStr for Way {
-    type Err = CompositeError;
+/// A precision in which a network can be run.
+pub(super) trait Precise: Real {
+    /// The network's layers in this precision, made at the first use.
+    fn runner(network: &Network) -> &Runner<Self>;
+}
 
-    fn from_str(text: &str) -> Result<Self, CompositeError> {
-        if text == GRADIENT_INPUT {
-            return Ok(Way::GradientInput);
-        }
-        match text.parse::<Slope>() {
-            Ok(slope) => Ok(Way::Derivatives(slope)),
-            Err(_) => text.parse().map(Way::Rules),
-        }
+impl Precise for f64 {
+    fn runner(network: &Network) -> &Runner<Self> {
+        network.double.get_or_init(|| Runner::new(network.graph.clone()))
+    }
+}
+
+impl Precise for f32 {
+    fn runner(network: &Network) -> &Runner<Self> {
+        network.single.get_or_init(|| Runner::new(network.graph.clone()))
     }
 }
 
@@ -115,6 +128,7 @@ impl Default for Explaining {
             way: name.parse().expect("it is one of the known composites"),
             max_pool: Ties::Winner,
             spread_bias: false,
+            precision: Precision::Double,
         }
     }
 }
@@ -189,8 +203,8 @@ impl Network {
         }
         let reading = preparation.as_ref().map_or_else(DecodeOptions::default, Preparation::reading);
         let graph = Arc::new(graph);
-        let (rules, runner) = (Vec::new(), OnceLock::new());
-        let network = Self { graph, categories, preparation, origin, explaining, reading, rules, runner };
+        let (rules, double, single) = (Vec::new(), OnceLock::new(), OnceLock::new());
+        let network = Self { graph, categories, preparation, origin, explaining, reading, rules, double, single };
         let rules = network.rules(&network.explaining)?;
         Ok(Self { rules, ..network })
     }
@@ -223,11 +237,6 @@ impl Network {
         }
     }
 
-    /// The network in double precision.
-    pub(super) fn runner(&self) -> &Runner<f64> {
-        self.runner.get_or_init(|| Runner::new(self.graph.clone()))
-    }
-
     /// The rules of all layers, as `explaining` has them; none for derivatives.
     ///
     /// # Errors
@@ -243,7 +252,7 @@ impl Network {
                 }
                 Ok(rules)
             }
-            Way::Derivatives(_) | Way::GradientInput => Ok(vec![None; self.graph.nodes().len()]),
+            _ => Ok(vec![None; self.graph.nodes().len()]),
         }
     }
 }

@@ -157,6 +157,20 @@ impl Preparation {
         spread
     }
 
+    /// The channel of a number of the input.
+    pub(super) fn channel_of(&self, place: usize) -> usize {
+        match self.layout {
+            Layout::ChannelsFirst => place / (self.fit.width * self.fit.height) as usize,
+            Layout::ChannelsLast => place % self.channels(),
+        }
+    }
+
+    /// The input of black.
+    pub(super) fn black(&self) -> Vec<f64> {
+        let black: Vec<f64> = (0..self.channels()).map(|channel| self.value(channel, 0.0)).collect();
+        self.spread(&black)
+    }
+
     /// The input of black and of white, the smaller first.
     pub(super) fn bounds(&self) -> (Vec<f64>, Vec<f64>) {
         let ends = (0..self.channels()).map(|channel| [self.value(channel, 0.0), self.value(channel, 255.0)]);

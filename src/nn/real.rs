@@ -10,6 +10,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::parallel::prelude::*;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, LinalgScalar};
 
+use crate::ledger::TOLERANCE;
 use crate::numeric::elementary::exp;
 use crate::numeric::simd::avx512;
 
@@ -42,6 +43,8 @@ pub trait Real:
     const ONE: Self;
     /// −∞.
     const LOWEST: Self;
+    /// What an account may miss, relative to the largest Σ |R| of any layer.
+    const TOLERANCE: f64;
 
     /// The nearest number to `value`.
     fn of(value: f64) -> Self;
@@ -75,6 +78,7 @@ impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const LOWEST: Self = Self::NEG_INFINITY;
+    const TOLERANCE: f64 = 1e-4;
 
     fn of(value: f64) -> Self {
         value as f32
@@ -109,6 +113,7 @@ impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const LOWEST: Self = Self::NEG_INFINITY;
+    const TOLERANCE: f64 = TOLERANCE;
 
     fn of(value: f64) -> Self {
         value

@@ -1,16 +1,20 @@
 //! What the family offers to everything below the seam: the network itself, explainers that borrow it, and pictures that it saw.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::ArrayD;
 
 use super::composite::CompositeError;
-use super::layers::{Slope, shape_text};
-use super::network::{Explaining, Network, Way};
+use super::layers::shape_text;
+use super::network::{Explaining, Network, Precise, Precision, Roots, Way};
+use super::preparation::Preparation;
 use super::rules::{BiasPart, Rule};
+use super::trace::Layers;
 use super::walk::{Backward, Bounds as InputBounds, Passed, Values};
-use crate::explanation::{Explanation, LayerAccount, Query};
+use super::ways::{Others, Passage, Shares, WayError};
+use crate::explanation::{Explanation, LayerAccount, Query, Trace};
 use crate::heatmap::{Looks, Palette, Scale};
 use crate::ledger::{Account, Kept, Ledger, TOLERANCE};
 use crate::model::{Keep, Model, ModelError, NoProbabilities, Presentation, Scored, Seen};
@@ -26,25 +30,87 @@ pub struct Explainer<'n> {
     network: &'n Network,
     explaining: Explaining,
     rules: Vec<Option<Rule>>,
+    references: References,
+}
+
+/// Other pictures that some ways need.
+#[derive(Debug, Clone, Default)]
+pub struct References {
+    /// x′ of integrated gradients.
+    pub baseline: Baseline,
+    /// Where the root point of a Taylor expansion is looked for (`taylor:nearest`).
+    pub candidates: Vec<Picture>,
+}
+
+/// The baseline x′ of integrated gradients.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Baseline {
+    /// An input of zeros.
+    #[default]
+    Zero,
+    /// Every number is the mean of its channel in the very input that is explained.
+    Mean,
+    /// A picture, or an array.
+    Picture(Box<Picture>),
+}
+
+/// A method that doesn't fit the network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MethodError {
+    /// The rules don't fit its layers.
+    #[error(transparent)]
+    Composite(#[from] CompositeError),
+    /// There is no picture towards which a root could be looked for.
+    #[error("taylor:nearest needs pictures towards which it looks for a root")]
+    NoCandidates,
+    /// Roots are looked for in double precision alone.
+    #[error("Taylor expansions are made in double precision: their root is known to ten digits")]
+    Single,
+    /// A picture can't be the baseline or a candidate.
+    #[error("the {what} can't be used")]
+    Reference {
+        /// The baseline, or the number of a candidate.
+        what: String,
+        /// Why not.
+        source: ModelError,
+    },
 }
 
 impl Network {
     /// Explains this network's scores by another method than its own.
     ///
     /// # Errors
-    /// [`CompositeError`] if the rules don't fit its layers.
-    pub fn explainer(&self, explaining: Explaining) -> Result<Explainer<'_>, CompositeError> {
+    /// [`MethodError`] if the method doesn't fit it.
+    pub fn explainer(&self, explaining: Explaining, references: References) -> Result<Explainer<'_>, MethodError> {
         let rules = self.rules(&explaining)?;
-        Ok(Explainer { network: self, explaining, rules })
+        if matches!(explaining.way, Way::Taylor(_)) && explaining.precision == Precision::Single {
+            return Err(MethodError::Single);
+        }
+        if explaining.way == Way::Taylor(Roots::Nearest) && references.candidates.is_empty() {
+            return Err(MethodError::NoCandidates);
+        }
+        let usable = |what: &dyn Fn() -> String, picture: &Picture| match self.input(picture) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(MethodError::Reference { what: what(), source }),
+        };
+        if let Baseline::Picture(picture) = &references.baseline {
+            usable(&|| "baseline".to_string(), picture)?;
+        }
+        for (number, picture) in references.candidates.iter().enumerate() {
+            usable(&|| format!("candidate {}", number + 1), picture)?;
+        }
+        Ok(Explainer { network: self, explaining, rules, references })
     }
 
     /// The scores of pictures one by one, without what the way back needs.
-    fn scores_of(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
+    fn scores_of<T: Precise>(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
         let mut scored = Scored::default();
         for picture in pictures {
-            let scores = self
-                .input(&picture)
-                .and_then(|input| self.checked(scored.timings.time(LAYERS, || self.runner().logits(input))));
+            let scores = self.input(&picture).and_then(|input| {
+                let input = input.into_iter().map(T::of).collect();
+                self.checked(&scored.timings.time(LAYERS, || T::runner(self).logits(input)))
+            });
             scored.scores.push(scores);
         }
         scored
@@ -76,30 +142,70 @@ impl Network {
     }
 
     /// The logits, if all are finite.
-    fn checked(&self, logits: Vec<f64>) -> Result<Vec<f64>, ModelError> {
+    fn checked<T: Precise>(&self, logits: &[T]) -> Result<Vec<f64>, ModelError> {
+        let logits: Vec<f64> = logits.iter().map(|logit| logit.wide()).collect();
         match logits.iter().position(|logit| !logit.is_finite()) {
             Some(wrong) => Err(ModelError::NotFinite { category: self.categories[wrong].clone() }),
             None => Ok(logits),
         }
     }
 
-    /// Carries a picture forward, to be explained by this way and these rules.
-    fn see<'a>(
-        &'a self,
-        picture: &Picture,
-        explaining: &'a Explaining,
-        rules: &'a [Option<Rule>],
-    ) -> Result<SeenPicture<'a>, ModelError> {
+    /// The input of a blank picture: black, or zeros where there is no preparation.
+    fn blank(&self) -> Vec<f64> {
+        let zeros = || vec![0.0; self.graph.input().iter().product()];
+        self.preparation.as_ref().map_or_else(zeros, Preparation::black)
+    }
+
+    /// Every number's channel mean.
+    fn channel_means(&self, input: &[f64]) -> Vec<f64> {
+        let channels = self.channels();
+        let channel = |place: usize| match &self.preparation {
+            Some(preparation) => preparation.channel_of(place),
+            None => place / (input.len() / channels),
+        };
+        let mut sums = vec![0.0; channels];
+        input.iter().enumerate().for_each(|(place, x)| sums[channel(place)] += x);
+        let area = (input.len() / channels) as f64;
+        (0..input.len()).map(|place| sums[channel(place)] / area).collect()
+    }
+
+    /// Number of channels of the input.
+    fn channels(&self) -> usize {
+        match (&self.preparation, self.graph.input()) {
+            (Some(preparation), _) => preparation.channels(),
+            (None, [channels, _, _]) => *channels,
+            (None, _) => 1,
+        }
+    }
+
+    /// Carries a picture forward, to be explained by this method.
+    fn see<'a, T: Precise>(&'a self, picture: &Picture, method: Method<'a>) -> Result<SeenPicture<'a, T>, ModelError> {
         let input = self.input(picture)?;
         let began = Instant::now();
-        let values = self.runner().forward(input);
-        let scores = self.checked(values.logits().to_vec())?;
+        let values = T::runner(self).forward(input.into_iter().map(T::of).collect());
+        let scores = self.checked(values.logits())?;
         let mut timings = Timings::default();
         timings.add(LAYERS, began.elapsed());
         let array = picture.prepared().map(|prepared| prepared.shape.clone());
         let size = (picture.width(), picture.height());
-        Ok(SeenPicture { network: self, explaining, rules, values, scores, size, array, timings })
+        Ok(SeenPicture { network: self, method, values, scores, size, array, timings })
     }
+
+    /// The same in the precision that the method has.
+    fn seen<'a>(&'a self, picture: &Picture, method: Method<'a>) -> Result<Box<dyn Seen + 'a>, ModelError> {
+        Ok(match method.explaining.precision {
+            Precision::Double => Box::new(self.see::<f64>(picture, method)?),
+            Precision::Single => Box::new(self.see::<f32>(picture, method)?),
+        })
+    }
+}
+
+/// How a score is explained.
+#[derive(Clone, Copy)]
+struct Method<'a> {
+    explaining: &'a Explaining,
+    rules: &'a [Option<Rule>],
+    references: &'a References,
 }
 
 impl Model for Explainer<'_> {
@@ -132,7 +238,16 @@ impl Model for Explainer<'_> {
     }
 
     fn method(&self) -> BTreeMap<String, String> {
-        told(&self.explaining)
+        let mut told = told(&self.explaining);
+        if self.explaining.way == Way::IntegratedGradients {
+            let baseline = match self.references.baseline {
+                Baseline::Zero => "zero",
+                Baseline::Mean => "mean",
+                Baseline::Picture(_) => "a picture",
+            };
+            told.insert("baseline".to_string(), baseline.to_string());
+        }
+        told
     }
 
     fn presentation(&self) -> Presentation {
@@ -144,11 +259,15 @@ impl Model for Explainer<'_> {
     }
 
     fn scores(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
-        self.network.scores_of(pictures)
+        match self.explaining.precision {
+            Precision::Double => self.network.scores_of::<f64>(pictures),
+            Precision::Single => self.network.scores_of::<f32>(pictures),
+        }
     }
 
     fn forward<'a>(&'a self, picture: &Picture, _: Keep) -> Result<Box<dyn Seen + 'a>, ModelError> {
-        Ok(Box::new(self.network.see(picture, &self.explaining, &self.rules)?))
+        let Self { network, explaining, rules, references } = self;
+        network.seen(picture, Method { explaining, rules, references })
     }
 }
 
@@ -200,11 +319,12 @@ impl Model for Network {
     }
 
     fn scores(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
-        self.scores_of(pictures)
+        self.scores_of::<f64>(pictures)
     }
 
     fn forward<'a>(&'a self, picture: &Picture, _: Keep) -> Result<Box<dyn Seen + 'a>, ModelError> {
-        Ok(Box::new(self.see(picture, &self.explaining, &self.rules)?))
+        static NONE: References = References { baseline: Baseline::Zero, candidates: Vec::new() };
+        self.seen(picture, Method { explaining: &self.explaining, rules: &self.rules, references: &NONE })
     }
 }
 
@@ -215,10 +335,10 @@ fn described(network: &Network, explaining: &Explaining) -> serde_json::Value {
 
 /// What results tell of the method.
 fn told(explaining: &Explaining) -> BTreeMap<String, String> {
-    let Explaining { name, way, max_pool, spread_bias } = explaining;
+    let Explaining { name, way, max_pool, spread_bias, precision } = explaining;
     let entries = match way {
         Way::Rules(composite) => &composite.rules[..],
-        Way::Derivatives(_) | Way::GradientInput => &[],
+        _ => &[],
     };
     let entries = entries.iter().map(|entry| format!("{} {}", entry.layer, entry.rule));
     let bias = if *spread_bias { "spread" } else { "sink" };
@@ -227,18 +347,15 @@ fn told(explaining: &Explaining) -> BTreeMap<String, String> {
         ("rules".to_string(), name.clone()),
         ("rules_by_layer".to_string(), entries.collect::<Vec<_>>().join("; ")),
         ("max_pool".to_string(), max_pool.to_string()),
+        ("precision".to_string(), precision.to_string()),
     ])
 }
 
-/// What every number of the input gets, the account of the score, and those of the layers.
-type Shares = (Vec<f64>, Ledger, Vec<LayerAccount>);
-
 /// A picture that was carried forward.
-struct SeenPicture<'n> {
+struct SeenPicture<'n, T: Precise> {
     network: &'n Network,
-    explaining: &'n Explaining,
-    rules: &'n [Option<Rule>],
-    values: Values<f64>,
+    method: Method<'n>,
+    values: Values<T>,
     scores: Vec<f64>,
     /// Width and height of the picture that is drawn on.
     size: (usize, usize),
@@ -247,7 +364,7 @@ struct SeenPicture<'n> {
     timings: Timings,
 }
 
-impl Seen for SeenPicture<'_> {
+impl<T: Precise> Seen for SeenPicture<'_, T> {
     fn scores(&self) -> &[f64] {
         &self.scores
     }
@@ -262,49 +379,76 @@ impl Seen for SeenPicture<'_> {
         if query.tiles.is_some() {
             return Err(unsupported("explanation by tiles", "input has a fixed size"));
         }
-        if query.trace {
-            return Err(unsupported("a trace", "family has none yet"));
+        let is_by_layers = matches!(self.method.explaining.way, Way::Rules(_));
+        if query.trace != Trace::Nothing && !is_by_layers {
+            return Err(unsupported("--trace or --layers", "method does not go from layer to layer"));
         }
         let count = self.scores.len();
-        let known = |index: usize| match index < count {
-            true => Ok(self.scores[index]),
-            false => Err(ModelError::UnknownCategory { index, count }),
-        };
         let mut chosen = vec![0.0; count];
-        chosen[query.target.category] = 1.0;
-        known(query.target.category)?;
-        if let Some(against) = query.target.against {
-            known(against)?;
-            chosen[against] -= 1.0;
+        let choices = [Some((query.target.category, 1.0)), query.target.against.map(|against| (against, -1.0))];
+        for (index, sign) in choices.into_iter().flatten() {
+            *chosen.get_mut(index).ok_or(ModelError::UnknownCategory { index, count })? += sign;
         }
         let score = query.target.of(|category| self.scores[category]);
-        let (input, ledger, layers) = match &self.explaining.way {
-            Way::Rules(_) => self.relevance(&chosen, score)?,
-            Way::Derivatives(slope) => self.derivatives(chosen, score, *slope, false)?,
-            Way::GradientInput => self.derivatives(chosen, score, Slope::True, true)?,
+        let runner = T::runner(self.network);
+        let passage = Passage { runner, values: &self.values, chosen: &chosen, score };
+        let shares = self.shares(&passage, query)?;
+        let squares: Vec<f64>;
+        let by_pixel = if shares.norm {
+            squares = shares.input.iter().map(|r| r * r).collect();
+            self.by_pixel(&squares).into_iter().map(f64::sqrt).collect()
+        } else {
+            self.by_pixel(&shares.input)
         };
-        let relevance = matrix((self.size.1, self.size.0), self.by_pixel(&input));
+        let ledger = match shares.ledger {
+            Some(ledger) => ledger,
+            None => unexplained(score, by_pixel.iter().sum())?,
+        };
+        let layers = self.layers(&shares.passed);
+        let traces = shares.values.as_ref().map(|relevance| {
+            let own = (query.trace == Trace::Everything).then_some(&self.values);
+            let categories = &self.network.categories;
+            Layers {
+                graph: &self.network.graph,
+                category: &categories[query.target.category],
+                against: query.target.against.map_or("", |against| &categories[against]),
+                method: told(self.method.explaining),
+                relevance,
+                values: own,
+                accounts: &layers,
+                ledger: &ledger,
+            }
+            .container()
+        });
+        let traces = traces.into_iter().collect();
         let array = self.array.as_ref().map(|shape| {
-            ArrayD::from_shape_vec(shape.as_slice(), input.clone()).expect("relevance has the input's shape")
+            ArrayD::from_shape_vec(shape.as_slice(), shares.input).expect("relevance has the input's shape")
         });
         let mut timings = Timings::default();
         timings.add(Stage::BACK, began.elapsed());
         Ok(Explanation {
             score,
-            relevance,
+            relevance: matrix((self.size.1, self.size.0), by_pixel),
             array,
             spread_bias: None,
             ledger,
             parts: Vec::new(),
             layers,
             windows: Vec::new(),
-            traces: Vec::new(),
+            traces,
             timings,
         })
     }
 }
 
-impl SeenPicture<'_> {
+/// The account of what conserves nothing.
+fn unexplained(score: f64, sum: f64) -> Result<Ledger, ModelError> {
+    let mut ledger = Ledger::open(score);
+    ledger.book(Kept { account: Account::Unexplained, amount: score - sum });
+    Ok(ledger.close_within(sum, TOLERANCE, sum.abs().max(score.abs()))?)
+}
+
+impl<T: Precise> SeenPicture<'_, T> {
     /// The sum over the channels of every pixel that is drawn.
     fn by_pixel(&self, input: &[f64]) -> Vec<f64> {
         let area = self.size.0 * self.size.1;
@@ -317,38 +461,43 @@ impl SeenPicture<'_> {
         (0..area).map(|place| (0..channels).map(|channel| input[channel * area + place]).sum()).collect()
     }
 
-    /// R of every number of the input, with the accounts of the score and of every layer. Relevance starts as f at the category, as −f at the one
-    /// against it.
-    fn relevance(&self, chosen: &[f64], score: f64) -> Result<Shares, ModelError> {
-        let start = chosen.iter().zip(&self.scores).map(|(chosen, score)| chosen * score).collect();
+    fn shares(&self, passage: &Passage<'_, T>, query: &Query) -> Result<Shares<T>, ModelError> {
+        let Method { explaining, rules, references } = self.method;
         let how = Backward {
-            rules: self.rules,
-            ties: self.explaining.max_pool,
-            bias: if self.explaining.spread_bias { BiasPart::Spread } else { BiasPart::Kept },
-            bounds: &self.bounds(self.rules),
-            keep_all: false,
+            rules,
+            ties: explaining.max_pool,
+            bias: if explaining.spread_bias { BiasPart::Spread } else { BiasPart::Kept },
+            bounds: &self.bounds(rules),
+            keep_all: query.trace != Trace::Nothing,
         };
-        let mut relevance = self.network.runner().relevance(&self.values, start, &how);
-        let passed: Vec<Option<Passed>> = relevance.passed.iter().map(|items| items.first().copied()).collect();
-        let input = relevance.values[0].take().unwrap_or_else(|| vec![0.0; self.values.values[0].len()]);
-        let ledger = account(score, input.iter().sum(), &passed)?;
-        Ok((input, ledger, self.layers(&passed, self.rules)))
-    }
-
-    /// Derivatives of the chosen logits; they conserve nothing, and the account says how much is missing.
-    fn derivatives(&self, chosen: Vec<f64>, score: f64, slope: Slope, times_input: bool) -> Result<Shares, ModelError> {
-        let mut derivatives = self.network.runner().gradient(&self.values, chosen, slope);
-        if times_input {
-            derivatives.iter_mut().zip(&self.values.values[0]).for_each(|(derivative, x)| *derivative *= x);
-        }
-        let sum: f64 = derivatives.iter().sum();
-        let mut ledger = Ledger::open(score);
-        ledger.book(Kept { account: Account::Unexplained, amount: score - sum });
-        Ok((derivatives, ledger.close_within(sum, TOLERANCE, sum.abs().max(score.abs()))?, Vec::new()))
+        let input = |picture: &Picture| self.network.input(picture).expect("it was checked with the method");
+        let baseline = match &references.baseline {
+            Baseline::Zero => vec![0.0; self.values.values[0].len()],
+            Baseline::Mean => {
+                let own: Vec<f64> = self.values.values[0].iter().map(|x| x.wide()).collect();
+                self.network.channel_means(&own)
+            }
+            Baseline::Picture(picture) => input(picture),
+        };
+        let others = Others {
+            blank: self.network.blank(),
+            baseline,
+            candidates: references.candidates.len(),
+            candidate: &|number| input(&references.candidates[number]),
+        };
+        explaining.way.explain(passage, &how, &others).map_err(|error| match error {
+            WayError::NotConserved(error) => error.into(),
+            error => ModelError::NotExplained {
+                category: self.network.categories[query.target.category].clone(),
+                window: None,
+                hint: Some("--rules epsilon-plus-flat, or another --roots".to_string()),
+                source: Arc::new(error),
+            },
+        })
     }
 
     /// The bounds of the inputs of layers that z-box explains.
-    fn bounds(&self, rules: &[Option<Rule>]) -> Vec<Option<InputBounds<f64>>> {
+    fn bounds(&self, rules: &[Option<Rule>]) -> Vec<Option<InputBounds<T>>> {
         let given = rules.iter().flatten().find_map(|rule| match rule {
             Rule::ZBox(bounds) => Some(bounds.clone()),
             _ => None,
@@ -356,11 +505,12 @@ impl SeenPicture<'_> {
         let Some(given) = given else { return vec![None; rules.len()] };
         let (low, high) = self.network.bounds(given.as_ref()).expect("the rules were checked with their bounds");
         let is_boxed = |place: usize| matches!(rules[place], Some(Rule::ZBox(_)));
-        self.network.runner().bounds(low, high, is_boxed)
+        let own = |values: Vec<f64>| values.into_iter().map(T::of).collect();
+        T::runner(self.network).bounds(own(low), own(high), is_boxed)
     }
 
-    fn layers(&self, passed: &[Option<Passed>], rules: &[Option<Rule>]) -> Vec<LayerAccount> {
-        let nodes = self.network.graph.nodes().iter().zip(passed.iter().zip(rules));
+    fn layers(&self, passed: &[Option<Passed>]) -> Vec<LayerAccount> {
+        let nodes = self.network.graph.nodes().iter().zip(passed.iter().zip(self.method.rules));
         let account = |(node, (passed, rule)): (&super::graph::Node, (&Option<Passed>, &Option<Rule>))| {
             let passed = (*passed)?;
             Some(LayerAccount {
@@ -378,24 +528,4 @@ impl SeenPicture<'_> {
         };
         nodes.filter_map(account).collect()
     }
-}
-
-/// Closes the account of every layer and of the whole; what they may miss is relative to the largest Σ |R| of any layer.
-fn account(score: f64, sum: f64, passed: &[Option<Passed>]) -> Result<Ledger, ModelError> {
-    let layers = || passed.iter().flatten();
-    let magnitude = layers().map(|passed| passed.magnitude).fold(score.abs(), f64::max);
-    let mut ledger = Ledger::open(score);
-    for Passed { received, sent, kept, .. } in layers() {
-        let mut own = Ledger::open(*received);
-        for (account, amount) in [
-            (Account::BiasSink, kept.bias),
-            (Account::Stabiliser, kept.stabiliser),
-            (Account::Undefined, kept.undefined),
-        ] {
-            own.book(Kept { account, amount });
-            ledger.book(Kept { account, amount });
-        }
-        own.close_within(*sent, TOLERANCE, magnitude)?;
-    }
-    Ok(ledger.close_within(sum, TOLERANCE, magnitude)?)
 }

@@ -2,12 +2,15 @@
 //!
 //! A root is looked for on straight segments from x to candidates where the function is known to have the other sign. On a segment
 //! the bracket `[low, high]`, whose ends differ in sign, is cut by the secant (with the Illinois rule, Dowell & Jarratt 1971), and every third time
-//! in half, until `|f| ≤ 1e-10·max(1, |f(x)|)` or the bracket's ends are neighbours. Knows nothing of the kind of model.
+//! in half, until `|f| ≤ 1e-10·max(1, |f(x)|)` or the bracket's ends are neighbours. Or one descends from x along the gradient, as far as a linear
+//! function would need. Knows nothing of the kind of model.
 
 /// Cuts of a bracket at most; halvings alone end between neighbouring numbers after about 1,100, and secants long before.
 const MAX_CUTS: usize = 600;
 /// `|f|` that counts as 0, relative to max(1, |f(x)|).
 const TOLERANCE: f64 = 1e-10;
+/// Steps of a descent at most.
+const MAX_STEPS: usize = 200;
 /// Candidates whose values are asked for together: a function may compute several at less than their single costs.
 const BATCH: usize = 8;
 
@@ -43,6 +46,61 @@ pub struct NoRoot {
     pub value: f64,
     /// Segments tried.
     pub candidates: usize,
+}
+
+/// A function with a gradient.
+pub trait Differentiable: Function {
+    /// Its value and its gradient at a point.
+    fn value_and_gradient(&self, point: &[f64]) -> (f64, Vec<f64>);
+}
+
+/// Why a descent ended without a root.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoDescent {
+    /// The gradient vanishes, so no step leads anywhere.
+    #[error("no root: the gradient vanishes after {steps} steps, where the score is {value}")]
+    Flat {
+        /// Number of steps that were made.
+        steps: usize,
+        /// The function's value there.
+        value: f64,
+    },
+    /// The function is not near enough to 0 after the last step.
+    #[error("no root: after {steps} steps along the gradient the score is still {value}")]
+    TooFar {
+        /// Number of steps that were made.
+        steps: usize,
+        /// The function's value there.
+        value: f64,
+    },
+}
+
+/// The root that steps `−f ∇f/‖∇f‖²` lead to from `x`, until `|f| ≤ 1e-10·max(1, |f(x)|)`, after 200 at most.
+///
+/// # Errors
+/// [`NoDescent`].
+pub fn descend(function: &dyn Differentiable, x: &[f64]) -> Result<Root, NoDescent> {
+    let mut point = x.to_vec();
+    let mut tolerance = None;
+    for steps in 0..=MAX_STEPS {
+        let (value, gradient) = function.value_and_gradient(&point);
+        let tolerance = *tolerance.get_or_insert(TOLERANCE * value.abs().max(1.0));
+        if value.abs() <= tolerance {
+            let distance = distance(x, &point);
+            return Ok(Root { point, distance, candidate: 0, value });
+        }
+        let squares: f64 = gradient.iter().map(|g| g * g).sum();
+        let step = -value / squares;
+        if !step.is_finite() {
+            return Err(NoDescent::Flat { steps, value });
+        }
+        if steps == MAX_STEPS {
+            return Err(NoDescent::TooFar { steps, value });
+        }
+        point.iter_mut().zip(&gradient).for_each(|(point, g)| *point += step * g);
+    }
+    unreachable!("the last step returns")
 }
 
 /// A search for roots about the point x.
