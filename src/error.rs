@@ -110,6 +110,9 @@ impl Error {
                 Some(format!("{}{ignore}", rename.unwrap_or_default()))
             }
             Error::Explain { source, .. } => source.hint(),
+            Error::Method(MethodError::Network(crate::nn::MethodError::NoCandidates)) => {
+                Some("--towards DATA, such as the training pictures".to_string())
+            }
             Error::Dataset(error) => error.hint(),
             Error::Train(error) => error.hint(),
             Error::NetTrain(error) => error.hint(),

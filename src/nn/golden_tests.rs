@@ -107,16 +107,17 @@ fn explained_by(
     let values = runner.forward(x.to_vec());
     let mut chosen = vec![0.0; values.logits().len()];
     chosen[target] = 1.0;
-    let passage = Passage { runner: &runner, values: &values, chosen: &chosen, score: values.logits()[target] };
+    let passage =
+        Passage { runner: &runner, values: &values, chosen: &chosen, scores: &values.logits()[target..=target] };
     let how = Backward { rules: &[], ties: Ties::First, bias: BiasPart::Kept, bounds: &[], keep_all: false };
     let zeros = vec![0.0; x.len()];
     let others = Others {
         blank: zeros.clone(),
-        baseline: zeros,
+        baseline: &|_| zeros.clone(),
         candidates: usize::from(!candidate.is_empty()),
         candidate: &|_| candidate.to_vec(),
     };
-    way.explain(&passage, &how, &others)
+    way.explain(&passage, &how, &others).pop().unwrap()
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod ways;
 
 pub use array::Array;
 pub use ending::Ending;
-pub use seen::{Baseline, Explainer, MethodError, References};
+pub use seen::{Baseline, Explainer, MethodError, References, SeenTogether};
 
 #[cfg(all(test, feature = "onnx"))]
 mod golden_tests;

@@ -103,17 +103,37 @@ impl Network {
         Ok(Explainer { network: self, explaining, rules, references })
     }
 
-    /// The scores of pictures one by one, without what the way back needs.
+    /// The scores of pictures, without what the way back needs; as many are carried forward together as memory allows.
     fn scores_of<T: Precise>(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
         let mut scored = Scored::default();
-        for picture in pictures {
-            let scores = self.input(&picture).and_then(|input| {
-                let input = input.into_iter().map(T::of).collect();
-                self.checked(&scored.timings.time(LAYERS, || T::runner(self).logits(input)))
-            });
-            scored.scores.push(scores);
+        let runner = T::runner(self);
+        let together = runner.batch_of(usize::MAX);
+        let mut batch = Vec::new();
+        let mut places = Vec::new();
+        loop {
+            let picture = pictures.next();
+            let is_last = picture.is_none();
+            if let Some(picture) = picture {
+                match self.input(&picture) {
+                    Ok(input) => {
+                        places.push(scored.scores.len());
+                        batch.extend(input.into_iter().map(T::of));
+                        // Taken by the batch's own scores.
+                        scored.scores.push(Ok(Vec::new()));
+                    }
+                    Err(error) => scored.scores.push(Err(error)),
+                }
+            }
+            if places.len() == together || is_last && !places.is_empty() {
+                let logits = scored.timings.time(LAYERS, || runner.logits(std::mem::take(&mut batch)));
+                for (place, logits) in places.drain(..).zip(logits.chunks_exact(self.categories.len())) {
+                    scored.scores[place] = self.checked(logits);
+                }
+            }
+            if is_last {
+                return scored;
+            }
         }
-        scored
     }
 
     /// The input of a picture of the network's size, or of an array of its input's shape.
@@ -178,25 +198,81 @@ impl Network {
         }
     }
 
-    /// Carries a picture forward, to be explained by this method.
-    fn see<'a, T: Precise>(&'a self, picture: &Picture, method: Method<'a>) -> Result<SeenPicture<'a, T>, ModelError> {
-        let input = self.input(picture)?;
+    /// Carries pictures forward together, to be explained by this method.
+    fn see<'a, T: Precise>(&'a self, pictures: &[&Picture], method: Method<'a>) -> Result<Batch<'a, T>, ModelError> {
+        let inputs: Vec<Vec<f64>> = pictures.iter().map(|picture| self.input(picture)).collect::<Result<_, _>>()?;
         let began = Instant::now();
-        let values = T::runner(self).forward(input.into_iter().map(T::of).collect());
-        let scores = self.checked(values.logits())?;
+        let values = T::runner(self).forward(inputs.into_iter().flatten().map(T::of).collect());
+        let logits = values.logits().chunks_exact(self.categories.len());
+        let scores = logits.map(|logits| self.checked(logits)).collect::<Result<_, _>>()?;
         let mut timings = Timings::default();
         timings.add(LAYERS, began.elapsed());
-        let array = picture.prepared().map(|prepared| prepared.shape.clone());
-        let size = (picture.width(), picture.height());
-        Ok(SeenPicture { network: self, method, values, scores, size, array, timings })
+        let shape = |picture: &Picture| Shape {
+            size: (picture.width(), picture.height()),
+            array: picture.prepared().map(|prepared| prepared.shape.clone()),
+        };
+        let shapes = pictures.iter().map(|picture| shape(picture)).collect();
+        Ok(Batch { network: self, method, values, scores, shapes, timings })
     }
 
     /// The same in the precision that the method has.
-    fn seen<'a>(&'a self, picture: &Picture, method: Method<'a>) -> Result<Box<dyn Seen + 'a>, ModelError> {
+    fn seen<'a>(&'a self, pictures: &[&Picture], method: Method<'a>) -> Result<Box<dyn SeenTogether + 'a>, ModelError> {
         Ok(match method.explaining.precision {
-            Precision::Double => Box::new(self.see::<f64>(picture, method)?),
-            Precision::Single => Box::new(self.see::<f32>(picture, method)?),
+            Precision::Double => Box::new(self.see::<f64>(pictures, method)?),
+            Precision::Single => Box::new(self.see::<f32>(pictures, method)?),
         })
+    }
+}
+
+impl<'n> Explainer<'n> {
+    fn given(&self) -> Method<'_> {
+        Method { explaining: &self.explaining, rules: &self.rules, references: &self.references }
+    }
+
+    /// Carries several pictures forward together, which is faster than one by one where a network is small; every result is the same to the
+    /// last bit.
+    ///
+    /// # Errors
+    /// [`ModelError`] of the first picture that can't be scored.
+    pub fn together<'a>(&'a self, pictures: &[&Picture]) -> Result<Box<dyn SeenTogether + 'a>, ModelError> {
+        self.network.seen(pictures, self.given())
+    }
+
+    /// How many pictures of `count` are best carried forward together.
+    pub fn batch_of(&self, count: usize) -> usize {
+        match self.explaining.precision {
+            Precision::Double => <f64 as Precise>::runner(self.network).batch_of(count),
+            Precision::Single => <f32 as Precise>::runner(self.network).batch_of(count),
+        }
+    }
+}
+
+/// Pictures that were carried forward together.
+pub trait SeenTogether {
+    /// f of every picture in every category.
+    fn scores(&self) -> &[Vec<f64>];
+
+    /// Times of the forward pass.
+    fn timings(&self) -> Timings;
+
+    /// Carries a score of every picture back to its pixels: one query each.
+    fn explain(&self, queries: &[Query]) -> Vec<Result<Explanation, ModelError>>;
+}
+
+/// One picture alone.
+struct Alone<'a>(Box<dyn SeenTogether + 'a>);
+
+impl Seen for Alone<'_> {
+    fn scores(&self) -> &[f64] {
+        &self.0.scores()[0]
+    }
+
+    fn timings(&self) -> Timings {
+        self.0.timings()
+    }
+
+    fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
+        self.0.explain(&[*query]).pop().expect("one explanation for each query")
     }
 }
 
@@ -266,8 +342,7 @@ impl Model for Explainer<'_> {
     }
 
     fn forward<'a>(&'a self, picture: &Picture, _: Keep) -> Result<Box<dyn Seen + 'a>, ModelError> {
-        let Self { network, explaining, rules, references } = self;
-        network.seen(picture, Method { explaining, rules, references })
+        Ok(Box::new(Alone(self.together(&[picture])?)))
     }
 }
 
@@ -324,7 +399,8 @@ impl Model for Network {
 
     fn forward<'a>(&'a self, picture: &Picture, _: Keep) -> Result<Box<dyn Seen + 'a>, ModelError> {
         static NONE: References = References { baseline: Baseline::Zero, candidates: Vec::new() };
-        self.seen(picture, Method { explaining: &self.explaining, rules: &self.rules, references: &NONE })
+        let method = Method { explaining: &self.explaining, rules: &self.rules, references: &NONE };
+        Ok(Box::new(Alone(self.seen(&[picture], method)?)))
     }
 }
 
@@ -351,21 +427,26 @@ fn told(explaining: &Explaining) -> BTreeMap<String, String> {
     ])
 }
 
-/// A picture that was carried forward.
-struct SeenPicture<'n, T: Precise> {
-    network: &'n Network,
-    method: Method<'n>,
-    values: Values<T>,
-    scores: Vec<f64>,
-    /// Width and height of the picture that is drawn on.
+/// What a map is drawn on.
+struct Shape {
+    /// Width and height of the picture.
     size: (usize, usize),
     /// The shape of the array that was given in the place of a picture.
     array: Option<Vec<usize>>,
+}
+
+/// Pictures that were carried forward.
+struct Batch<'n, T: Precise> {
+    network: &'n Network,
+    method: Method<'n>,
+    values: Values<T>,
+    scores: Vec<Vec<f64>>,
+    shapes: Vec<Shape>,
     timings: Timings,
 }
 
-impl<T: Precise> Seen for SeenPicture<'_, T> {
-    fn scores(&self) -> &[f64] {
+impl<T: Precise> SeenTogether for Batch<'_, T> {
+    fn scores(&self) -> &[Vec<f64>] {
         &self.scores
     }
 
@@ -373,40 +454,74 @@ impl<T: Precise> Seen for SeenPicture<'_, T> {
         self.timings.clone()
     }
 
-    fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
+    fn explain(&self, queries: &[Query]) -> Vec<Result<Explanation, ModelError>> {
         let began = Instant::now();
+        assert_eq!(queries.len(), self.scores.len(), "one query for each picture");
+        let chosen = match queries.iter().map(|query| self.chosen(query)).collect::<Result<Vec<_>, _>>() {
+            Ok(chosen) => chosen.concat(),
+            Err(error) => return queries.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let score = |(query, scores): (&Query, &Vec<f64>)| query.target.of(|category| scores[category]);
+        let scores: Vec<f64> = queries.iter().zip(&self.scores).map(score).collect();
+        let runner = T::runner(self.network);
+        let passage = Passage { runner, values: &self.values, chosen: &chosen, scores: &scores };
+        let keep_all = queries.iter().any(|query| query.trace != Trace::Nothing);
+        let shares = self.shares(&passage, keep_all);
+        let time = began.elapsed() / queries.len().max(1) as u32;
+        let explanation = |(item, (shares, query)): (usize, (Result<Shares<T>, WayError>, &Query))| {
+            let shares = shares.map_err(|error| self.failed(error, query))?;
+            let mut explanation = self.explanation(item, shares, scores[item], query)?;
+            explanation.timings.add(Stage::BACK, time);
+            Ok(explanation)
+        };
+        shares.into_iter().zip(queries).enumerate().map(explanation).collect()
+    }
+}
+
+impl<T: Precise> Batch<'_, T> {
+    /// 1 at the category in question, −1 at the one against it.
+    fn chosen(&self, query: &Query) -> Result<Vec<f64>, ModelError> {
         let unsupported = |what, because| ModelError::Unsupported { what, because };
         if query.tiles.is_some() {
             return Err(unsupported("explanation by tiles", "input has a fixed size"));
         }
-        let is_by_layers = matches!(self.method.explaining.way, Way::Rules(_));
-        if query.trace != Trace::Nothing && !is_by_layers {
+        if query.trace != Trace::Nothing && !matches!(self.method.explaining.way, Way::Rules(_)) {
             return Err(unsupported("--trace or --layers", "method does not go from layer to layer"));
         }
-        let count = self.scores.len();
+        let count = self.network.categories.len();
         let mut chosen = vec![0.0; count];
         let choices = [Some((query.target.category, 1.0)), query.target.against.map(|against| (against, -1.0))];
         for (index, sign) in choices.into_iter().flatten() {
             *chosen.get_mut(index).ok_or(ModelError::UnknownCategory { index, count })? += sign;
         }
-        let score = query.target.of(|category| self.scores[category]);
-        let runner = T::runner(self.network);
-        let passage = Passage { runner, values: &self.values, chosen: &chosen, score };
-        let shares = self.shares(&passage, query)?;
+        Ok(chosen)
+    }
+
+    fn explanation(
+        &self,
+        item: usize,
+        shares: Shares<T>,
+        score: f64,
+        query: &Query,
+    ) -> Result<Explanation, ModelError> {
+        let Shape { size, array } = &self.shapes[item];
         let squares: Vec<f64>;
         let by_pixel = if shares.norm {
             squares = shares.input.iter().map(|r| r * r).collect();
-            self.by_pixel(&squares).into_iter().map(f64::sqrt).collect()
+            self.by_pixel(&squares, *size).into_iter().map(f64::sqrt).collect()
         } else {
-            self.by_pixel(&shares.input)
+            self.by_pixel(&shares.input, *size)
         };
         let ledger = match shares.ledger {
             Some(ledger) => ledger,
             None => unexplained(score, by_pixel.iter().sum())?,
         };
         let layers = self.layers(&shares.passed);
-        let traces = shares.values.as_ref().map(|relevance| {
-            let own = (query.trace == Trace::Everything).then_some(&self.values);
+        let trace = shares.values.as_ref().filter(|_| query.trace != Trace::Nothing).map(|relevance| {
+            let own = |values: &Vec<T>| {
+                let length = values.len() / self.scores.len();
+                values[item * length..(item + 1) * length].to_vec()
+            };
             let categories = &self.network.categories;
             Layers {
                 graph: &self.network.graph,
@@ -414,29 +529,26 @@ impl<T: Precise> Seen for SeenPicture<'_, T> {
                 against: query.target.against.map_or("", |against| &categories[against]),
                 method: told(self.method.explaining),
                 relevance,
-                values: own,
+                values: (query.trace == Trace::Everything).then(|| self.values.values.iter().map(own).collect()),
                 accounts: &layers,
                 ledger: &ledger,
             }
             .container()
         });
-        let traces = traces.into_iter().collect();
-        let array = self.array.as_ref().map(|shape| {
+        let array = array.as_ref().map(|shape| {
             ArrayD::from_shape_vec(shape.as_slice(), shares.input).expect("relevance has the input's shape")
         });
-        let mut timings = Timings::default();
-        timings.add(Stage::BACK, began.elapsed());
         Ok(Explanation {
             score,
-            relevance: matrix((self.size.1, self.size.0), by_pixel),
+            relevance: matrix((size.1, size.0), by_pixel),
             array,
             spread_bias: None,
             ledger,
             parts: Vec::new(),
             layers,
             windows: Vec::new(),
-            traces,
-            timings,
+            traces: trace.into_iter().collect(),
+            timings: Timings::default(),
         })
     }
 }
@@ -448,10 +560,10 @@ fn unexplained(score: f64, sum: f64) -> Result<Ledger, ModelError> {
     Ok(ledger.close_within(sum, TOLERANCE, sum.abs().max(score.abs()))?)
 }
 
-impl<T: Precise> SeenPicture<'_, T> {
+impl<T: Precise> Batch<'_, T> {
     /// The sum over the channels of every pixel that is drawn.
-    fn by_pixel(&self, input: &[f64]) -> Vec<f64> {
-        let area = self.size.0 * self.size.1;
+    fn by_pixel(&self, input: &[f64], size: (usize, usize)) -> Vec<f64> {
+        let area = size.0 * size.1;
         if let Some(preparation) = &self.network.preparation
             && input.len() == area * preparation.channels()
         {
@@ -461,39 +573,45 @@ impl<T: Precise> SeenPicture<'_, T> {
         (0..area).map(|place| (0..channels).map(|channel| input[channel * area + place]).sum()).collect()
     }
 
-    fn shares(&self, passage: &Passage<'_, T>, query: &Query) -> Result<Shares<T>, ModelError> {
+    fn shares(&self, passage: &Passage<'_, T>, keep_all: bool) -> Vec<Result<Shares<T>, WayError>> {
         let Method { explaining, rules, references } = self.method;
         let how = Backward {
             rules,
             ties: explaining.max_pool,
             bias: if explaining.spread_bias { BiasPart::Spread } else { BiasPart::Kept },
             bounds: &self.bounds(rules),
-            keep_all: query.trace != Trace::Nothing,
+            keep_all,
         };
         let input = |picture: &Picture| self.network.input(picture).expect("it was checked with the method");
-        let baseline = match &references.baseline {
-            Baseline::Zero => vec![0.0; self.values.values[0].len()],
+        let length = self.network.graph.input().iter().product::<usize>();
+        let baseline = |item: usize| match &references.baseline {
+            Baseline::Zero => vec![0.0; length],
             Baseline::Mean => {
-                let own: Vec<f64> = self.values.values[0].iter().map(|x| x.wide()).collect();
-                self.network.channel_means(&own)
+                let own = &self.values.values[0][item * length..(item + 1) * length];
+                self.network.channel_means(&own.iter().map(|x| x.wide()).collect::<Vec<f64>>())
             }
             Baseline::Picture(picture) => input(picture),
         };
         let others = Others {
             blank: self.network.blank(),
-            baseline,
+            baseline: &baseline,
             candidates: references.candidates.len(),
             candidate: &|number| input(&references.candidates[number]),
         };
-        explaining.way.explain(passage, &how, &others).map_err(|error| match error {
+        explaining.way.explain(passage, &how, &others)
+    }
+
+    /// What is said of a way that led nowhere.
+    fn failed(&self, error: WayError, query: &Query) -> ModelError {
+        match error {
             WayError::NotConserved(error) => error.into(),
             error => ModelError::NotExplained {
                 category: self.network.categories[query.target.category].clone(),
                 window: None,
-                hint: Some("--rules epsilon-plus-flat, or another --roots".to_string()),
+                hint: Some("another root point (--roots), or --rules epsilon-plus-flat, which needs none".to_string()),
                 source: Arc::new(error),
             },
-        })
+        }
     }
 
     /// The bounds of the inputs of layers that z-box explains.

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::graph::Graph;
 use super::real::Real;
-use super::walk::Values;
 use crate::explanation::LayerAccount;
 use crate::format::container::{Container, Values as Numbers};
 use crate::ledger::Ledger;
@@ -26,7 +25,7 @@ pub(super) struct Layers<'a, T> {
     /// R of all values, the input's first; none where it reached nothing.
     pub relevance: &'a [Option<Vec<T>>],
     /// All values, if they are kept.
-    pub values: Option<&'a Values<T>>,
+    pub values: Option<Vec<Vec<T>>>,
     pub accounts: &'a [LayerAccount],
     pub ledger: &'a Ledger,
 }
@@ -73,8 +72,8 @@ impl<T: Real> Layers<'_, T> {
                 None => Numbers::F64(vec![0.0; length]),
             };
             container.insert(format!("relevance.{at}"), shape, relevance);
-            if let Some(values) = self.values {
-                container.insert(format!("value.{at}"), shape, numbers(&values.values[at]));
+            if let Some(values) = &self.values {
+                container.insert(format!("value.{at}"), shape, numbers(&values[at]));
             }
         }
         container

@@ -13,6 +13,9 @@ pub(super) struct Runner<T: Real> {
     layers: Vec<Box<dyn Layer<T>>>,
 }
 
+/// Bytes that the values of a batch may take.
+const ROOM: usize = 64 << 20;
+
 /// What every layer made of a batch: the input first, the logits last.
 pub(super) struct Values<T> {
     pub batch: usize,
@@ -70,6 +73,13 @@ impl<T: Real> Runner<T> {
             |node: &Node| node.layer.build::<T>(&graph.input_shapes(node)).expect("the graph has checked all layers");
         let layers = graph.nodes().iter().map(build).collect();
         Self { graph, layers }
+    }
+
+    /// How many items of `count` are best carried forward together: as many as keep all layers' values within 64 MiB, one at least.
+    pub fn batch_of(&self, count: usize) -> usize {
+        let values = 0..=self.graph.nodes().len();
+        let numbers: usize = values.map(|value| self.graph.shape(value).iter().product::<usize>()).sum();
+        (ROOM / (numbers * size_of::<T>()).max(1)).clamp(1, count.max(1))
     }
 
     /// Carries items forward and keeps what every layer makes.

@@ -3,15 +3,13 @@
 
 use std::sync::OnceLock;
 
-use super::{Others, Passage, Shares, WayError};
+use super::{Shares, Single, WayError};
 use crate::ledger::{Account, Kept, Ledger};
 use crate::nn::layers::Slope;
 use crate::nn::real::Real;
 
 /// Nodes of the Gauss–Legendre quadrature.
 const NODES: usize = 32;
-/// Numbers that a batch of nodes may hold in all layers.
-const ROOM: usize = 1 << 23;
 
 /// Nodes and weights on [0, 1].
 fn nodes() -> &'static [(f64, f64); NODES] {
@@ -38,27 +36,25 @@ fn node(number: usize) -> (f64, f64) {
 }
 
 /// The sum over the nodes from the baseline to the input.
-pub(super) fn explain<T: Real>(passage: &Passage<'_, T>, others: &Others<'_>) -> Result<Shares<T>, WayError> {
-    let x: Vec<f64> = passage.input().iter().map(|x| x.wide()).collect();
-    let baseline = &others.baseline;
-    let per_item: usize = passage.values.values.iter().map(Vec::len).sum();
-    let together = (ROOM / per_item.max(1)).clamp(1, NODES);
+pub(super) fn explain<T: Real>(item: &Single<'_, T>, baseline: &[f64]) -> Result<Shares<T>, WayError> {
+    let x = &item.x;
+    let together = item.runner.batch_of(NODES);
     let mut mean = vec![0.0; x.len()];
     for batch in nodes().chunks(together) {
-        let between = |t: f64| baseline.iter().zip(&x).map(move |(start, x)| T::of(start + t * (x - start)));
-        let values = passage.runner.forward(batch.iter().flat_map(|&(t, _)| between(t)).collect());
-        let gradients = passage.runner.gradient(&values, passage.start(batch.len()), Slope::True);
+        let between = |t: f64| baseline.iter().zip(x).map(move |(start, x)| T::of(start + t * (x - start)));
+        let values = item.runner.forward(batch.iter().flat_map(|&(t, _)| between(t)).collect());
+        let gradients = item.runner.gradient(&values, item.start(batch.len()), Slope::True);
         for (gradient, (_, weight)) in gradients.chunks_exact(x.len()).zip(batch) {
             mean.iter_mut().zip(gradient).for_each(|(mean, g)| *mean += weight * g.wide());
         }
     }
     let relevance: Vec<f64> = mean.iter().zip(x.iter().zip(baseline)).map(|(g, (x, start))| g * (x - start)).collect();
-    let at_baseline = passage.scores(&passage.runner.logits(baseline.iter().map(|&x| T::of(x)).collect()))[0];
+    let at_baseline = item.scores(&item.runner.logits(baseline.iter().map(|&x| T::of(x)).collect()))[0];
     let sum = relevance.iter().sum();
-    let mut ledger = Ledger::open(passage.score);
+    let mut ledger = Ledger::open(item.score);
     ledger.book(Kept { account: Account::RootValue, amount: at_baseline });
-    ledger.book(Kept { account: Account::Quadrature, amount: passage.score - at_baseline - sum });
-    let magnitude = relevance.iter().fold(at_baseline.abs().max(passage.score.abs()), |sum, r| sum + r.abs());
+    ledger.book(Kept { account: Account::Quadrature, amount: item.score - at_baseline - sum });
+    let magnitude = relevance.iter().fold(at_baseline.abs().max(item.score.abs()), |sum, r| sum + r.abs());
     Ok(Shares::of_input(relevance, Some(ledger.close_within(sum, T::TOLERANCE, magnitude)?)))
 }
 

@@ -14,7 +14,7 @@ use super::layers::Slope;
 use super::real::Real;
 use super::walk::{Backward, Passed, Runner, Values};
 use crate::ledger::{Ledger, NotConserved};
-use crate::numeric::root::{NoDescent, NoRoot};
+use crate::numeric::root::{Differentiable, Function, NoDescent, NoRoot};
 
 crate::closed_set! {
     /// The root point of a Taylor expansion.
@@ -73,33 +73,82 @@ impl FromStr for Way {
     }
 }
 
-/// An item on its way through the network, and the score in question.
+/// A batch of items on its way through the network, and the score in question of each.
 pub(super) struct Passage<'a, T: Real> {
     pub runner: &'a Runner<T>,
-    /// What every layer made of it.
+    /// What every layer made of them.
     pub values: &'a Values<T>,
-    /// 1 at the category in question, −1 at the one against it, else 0.
+    /// Of every item 1 at the category in question, −1 at the one against it, else 0.
     pub chosen: &'a [f64],
-    /// f, or the difference of two.
-    pub score: f64,
+    /// f of every item, or the difference of two.
+    pub scores: &'a [f64],
 }
 
 impl<T: Real> Passage<'_, T> {
-    /// The chosen logits, as derivatives start.
-    fn start(&self, items: usize) -> Vec<T> {
-        let one = self.chosen.iter().map(|&chosen| T::of(chosen));
-        std::iter::repeat_n(one, items).flatten().collect()
+    fn items(&self) -> usize {
+        self.values.batch
     }
 
-    /// The score in question of every item.
+    /// The part of an item in values of the whole batch.
+    fn of_item<'b, V>(&self, values: &'b [V], item: usize) -> &'b [V] {
+        let length = values.len() / self.items();
+        &values[item * length..(item + 1) * length]
+    }
+
+    /// The chosen logits, as derivatives start.
+    fn start(&self) -> Vec<T> {
+        self.chosen.iter().map(|&chosen| T::of(chosen)).collect()
+    }
+
+    /// The input of all items.
+    fn input(&self) -> &[T] {
+        &self.values.values[0]
+    }
+
+    fn single(&self, item: usize) -> Single<'_, T> {
+        Single {
+            runner: self.runner,
+            x: self.of_item(self.input(), item).iter().map(|x| x.wide()).collect(),
+            chosen: self.of_item(self.chosen, item),
+            score: self.scores[item],
+        }
+    }
+}
+
+/// One item, and its score as a function of the input.
+struct Single<'a, T: Real> {
+    runner: &'a Runner<T>,
+    x: Vec<f64>,
+    chosen: &'a [f64],
+    score: f64,
+}
+
+impl<T: Real> Single<'_, T> {
+    /// The chosen logits of several inputs, as derivatives start.
+    fn start(&self, inputs: usize) -> Vec<T> {
+        let one = self.chosen.iter().map(|&chosen| T::of(chosen));
+        std::iter::repeat_n(one, inputs).flatten().collect()
+    }
+
+    /// The score in question of several inputs' logits.
     fn scores(&self, logits: &[T]) -> Vec<f64> {
         let score = |item: &[T]| item.iter().zip(self.chosen).map(|(f, chosen)| f.wide() * chosen).sum();
         logits.chunks_exact(self.chosen.len()).map(score).collect()
     }
+}
 
-    /// The input.
-    fn input(&self) -> &[T] {
-        &self.values.values[0]
+impl<T: Real> Function for Single<'_, T> {
+    fn values(&self, points: &[Vec<f64>]) -> Vec<f64> {
+        let input = points.iter().flatten().map(|&x| T::of(x)).collect();
+        self.scores(&self.runner.logits(input))
+    }
+}
+
+impl<T: Real> Differentiable for Single<'_, T> {
+    fn value_and_gradient(&self, point: &[f64]) -> (f64, Vec<f64>) {
+        let values = self.runner.forward(point.iter().map(|&x| T::of(x)).collect());
+        let gradient = self.runner.gradient(&values, self.start(1), Slope::True);
+        (self.scores(values.logits())[0], gradient.into_iter().map(T::wide).collect())
     }
 }
 
@@ -107,8 +156,8 @@ impl<T: Real> Passage<'_, T> {
 pub(super) struct Others<'a> {
     /// The input of a blank picture.
     pub blank: Vec<f64>,
-    /// x′ of integrated gradients.
-    pub baseline: Vec<f64>,
+    /// x′ of integrated gradients, of an item.
+    pub baseline: &'a (dyn Fn(usize) -> Vec<f64> + Sync),
     /// Number of inputs towards which a root is looked for.
     pub candidates: usize,
     /// One of them.
@@ -147,20 +196,24 @@ pub(super) enum WayError {
 }
 
 impl Way {
-    /// Explains a score. `how` is for rules alone.
+    /// Explains the score of every item. `how` is for rules alone.
     pub(super) fn explain<T: Real>(
         &self,
         passage: &Passage<'_, T>,
         how: &Backward<'_, T>,
         others: &Others<'_>,
-    ) -> Result<Shares<T>, WayError> {
+    ) -> Vec<Result<Shares<T>, WayError>> {
+        let all = |shares: Vec<Shares<T>>| shares.into_iter().map(Ok).collect();
+        let items = 0..passage.items();
         match self {
             Way::Rules(_) => relevance::explain(passage, how),
-            Way::Derivatives(slope) => Ok(derivatives::gradient(passage, *slope)),
-            Way::GradientInput => Ok(derivatives::gradient_input(passage)),
-            Way::GradientNorm => Ok(derivatives::gradient_norm(passage)),
-            Way::IntegratedGradients => integrated::explain(passage, others),
-            Way::Taylor(roots) => taylor::explain(passage, *roots, others),
+            Way::Derivatives(slope) => all(derivatives::gradient(passage, *slope)),
+            Way::GradientInput => all(derivatives::gradient_input(passage)),
+            Way::GradientNorm => all(derivatives::gradient_norm(passage)),
+            Way::IntegratedGradients => {
+                items.map(|item| integrated::explain(&passage.single(item), &(others.baseline)(item))).collect()
+            }
+            Way::Taylor(roots) => items.map(|item| taylor::explain(&passage.single(item), *roots, others)).collect(),
         }
     }
 }

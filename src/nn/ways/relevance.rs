@@ -7,19 +7,22 @@ use crate::nn::real::Real;
 use crate::nn::walk::{Backward, Passed};
 
 /// R of every number of the input, with the accounts of the score and of every layer.
-pub(super) fn explain<T: Real>(passage: &Passage<'_, T>, how: &Backward<'_, T>) -> Result<Shares<T>, WayError> {
+pub(super) fn explain<T: Real>(passage: &Passage<'_, T>, how: &Backward<'_, T>) -> Vec<Result<Shares<T>, WayError>> {
     let logits = passage.values.logits();
     let start = passage.chosen.iter().zip(logits).map(|(&chosen, &logit)| T::of(chosen) * logit).collect();
-    let mut relevance = passage.runner.relevance(passage.values, start, how);
-    let passed: Vec<Option<Passed>> = relevance.passed.iter().map(|items| items.first().copied()).collect();
-    let reached = if how.keep_all { relevance.values[0].clone() } else { relevance.values[0].take() };
-    let input: Vec<f64> = match reached {
-        Some(reached) => reached.into_iter().map(T::wide).collect(),
-        None => vec![0.0; passage.input().len()],
+    let relevance = passage.runner.relevance(passage.values, start, how);
+    let own = |values: &Option<Vec<T>>, item| values.as_ref().map(|values| passage.of_item(values, item).to_vec());
+    let shares = |item: usize| {
+        let passed: Vec<Option<Passed>> = relevance.passed.iter().map(|items| items.get(item).copied()).collect();
+        let input: Vec<f64> = match &relevance.values[0] {
+            Some(reached) => passage.of_item(reached, item).iter().map(|r| r.wide()).collect(),
+            None => vec![0.0; passage.input().len() / passage.items()],
+        };
+        let ledger = account(passage.scores[item], input.iter().sum(), &passed, T::TOLERANCE)?;
+        let values = how.keep_all.then(|| relevance.values.iter().map(|values| own(values, item)).collect());
+        Ok(Shares { input, norm: false, ledger: Some(ledger), passed, values })
     };
-    let ledger = account(passage.score, input.iter().sum(), &passed, T::TOLERANCE)?;
-    let values = how.keep_all.then_some(relevance.values);
-    Ok(Shares { input, norm: false, ledger: Some(ledger), passed, values })
+    (0..passage.items()).map(shares).collect()
 }
 
 /// Closes the account of every layer and of the whole; what they may miss is relative to the largest Σ |R| of any layer.

@@ -1,9 +1,8 @@
 //! The first-order Taylor expansion of a score about a root point x⁰ (B15, Eqs 49–53): `R = (x − x⁰) ⊙ ∂f/∂x(x⁰)`, and
 //! `f(x) = Σ R + f(x⁰) + residual`.
 
-use super::{Others, Passage, Roots, Shares, WayError};
+use super::{Others, Roots, Shares, Single, WayError};
 use crate::ledger::{Account, Kept, Ledger};
-use crate::nn::layers::Slope;
 use crate::nn::real::Real;
 use crate::numeric::root::{Differentiable, Function, NoRoot, Search, descend};
 
@@ -11,32 +10,28 @@ use crate::numeric::root::{Differentiable, Function, NoRoot, Search, descend};
 const BATCH: usize = 64;
 
 /// The expansion about the root point of this choice.
-pub(super) fn explain<T: Real>(
-    passage: &Passage<'_, T>,
-    roots: Roots,
-    others: &Others<'_>,
-) -> Result<Shares<T>, WayError> {
-    let x: Vec<f64> = passage.input().iter().map(|x| x.wide()).collect();
+pub(super) fn explain<T: Real>(item: &Single<'_, T>, roots: Roots, others: &Others<'_>) -> Result<Shares<T>, WayError> {
+    let x = &item.x;
     let root = match roots {
         Roots::Blank => others.blank.clone(),
-        Roots::Descend => descend(passage, &x)?.point,
-        Roots::Nearest => towards_nearest(passage, &x, others)?,
+        Roots::Descend => descend(item, x)?.point,
+        Roots::Nearest => towards_nearest(item, others)?,
     };
-    let (at_root, gradient) = passage.value_and_gradient(&root);
+    let (at_root, gradient) = item.value_and_gradient(&root);
     let relevance: Vec<f64> =
         gradient.iter().zip(x.iter().zip(&root)).map(|(slope, (x, root))| slope * (x - root)).collect();
     let sum = relevance.iter().sum();
-    let mut ledger = Ledger::open(passage.score);
+    let mut ledger = Ledger::open(item.score);
     ledger.book(Kept { account: Account::RootValue, amount: at_root });
-    ledger.book(Kept { account: Account::TaylorResidual, amount: passage.score - at_root - sum });
-    let magnitude = relevance.iter().fold(at_root.abs().max(passage.score.abs()), |sum, r| sum + r.abs());
+    ledger.book(Kept { account: Account::TaylorResidual, amount: item.score - at_root - sum });
+    let magnitude = relevance.iter().fold(at_root.abs().max(item.score.abs()), |sum, r| sum + r.abs());
     Ok(Shares::of_input(relevance, Some(ledger.close_within(sum, T::TOLERANCE, magnitude)?)))
 }
 
 /// The root on the segment to the nearest candidate whose score has the other sign, the first of equals.
-fn towards_nearest<T: Real>(passage: &Passage<'_, T>, x: &[f64], others: &Others<'_>) -> Result<Vec<f64>, NoRoot> {
-    let score = passage.score;
-    let search = Search::new(passage, x, score);
+fn towards_nearest<T: Real>(item: &Single<'_, T>, others: &Others<'_>) -> Result<Vec<f64>, NoRoot> {
+    let (x, score) = (&item.x, item.score);
+    let search = Search::new(item, x, score);
     if score == 0.0 {
         return Ok(x.to_vec());
     }
@@ -48,7 +43,7 @@ fn towards_nearest<T: Real>(passage: &Passage<'_, T>, x: &[f64], others: &Others
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     for batch in order.chunks(BATCH) {
         let points: Vec<Vec<f64>> = batch.iter().map(|&(_, number)| (others.candidate)(number)).collect();
-        let values = passage.values(&points);
+        let values = item.values(&points);
         let other_side = values.iter().position(|value| value * score < 0.0);
         if let Some(found) = other_side
             && let Some(root) = search.all(&points[found..=found]).pop()
@@ -57,19 +52,4 @@ fn towards_nearest<T: Real>(passage: &Passage<'_, T>, x: &[f64], others: &Others
         }
     }
     Err(NoRoot { value: score, candidates: others.candidates })
-}
-
-impl<T: Real> Function for Passage<'_, T> {
-    fn values(&self, points: &[Vec<f64>]) -> Vec<f64> {
-        let input = points.iter().flatten().map(|&x| T::of(x)).collect();
-        self.scores(&self.runner.logits(input))
-    }
-}
-
-impl<T: Real> Differentiable for Passage<'_, T> {
-    fn value_and_gradient(&self, point: &[f64]) -> (f64, Vec<f64>) {
-        let values = self.runner.forward(point.iter().map(|&x| T::of(x)).collect());
-        let gradient = self.runner.gradient(&values, self.start(1), Slope::True);
-        (self.scores(values.logits())[0], gradient.into_iter().map(T::wide).collect())
-    }
 }
