@@ -15,6 +15,10 @@ use std::time::Instant;
 use bowsight::bow::features::dense_sift::Window;
 use bowsight::bow::score::kernel::KernelKind;
 use bowsight::bow::words::nearest::NearestWords;
+use bowsight::nn::layers::Ties;
+use bowsight::nn::network::{Explaining, Network, Precision};
+use bowsight::nn::{Explainer, References};
+use bowsight::{Model, Picture, Query};
 use clap::{Parser, ValueEnum};
 use ndarray::{Array1, Array2, Axis, concatenate};
 use ndarray_npy::{ReadNpyExt, ReadableElement, WriteNpyExt};
@@ -47,6 +51,10 @@ enum Stage {
     Chain,
     /// The same, and the first category's score explained.
     Explain,
+    /// `--model` (a network), `--rows` (inputs) → logits.
+    Forward,
+    /// The same, `--rules` → relevance of the first category's score at every input, and the sum of each.
+    Relevance,
 }
 
 #[derive(Parser)]
@@ -70,6 +78,15 @@ struct Arguments {
     /// ±1, categories × pictures (.npy, f64).
     #[arg(long)]
     labels: Option<PathBuf>,
+    /// A network's file.
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// The rules by which it is explained.
+    #[arg(long, default_value = "epsilon-plus-flat")]
+    rules: String,
+    /// What it is computed in.
+    #[arg(long, default_value = "double")]
+    precision: Precision,
     #[arg(long, default_value_t = 1)]
     neighbours: usize,
     #[arg(long, default_value_t = 1000)]
@@ -142,6 +159,28 @@ fn main() -> Outcome {
         }
         Stage::Chain => arguments.chain(workload::predict),
         Stage::Explain => arguments.chain(|model, bytes| Ok(workload::explain(model, bytes)?.0)),
+        Stage::Forward => {
+            let (network, pictures) = (arguments.network()?, arguments.inputs()?);
+            let explainer = arguments.explainer(&network)?;
+            let scores = || Ok(explainer.scores(&mut pictures.iter().cloned()).scores);
+            let scores: Result<Vec<Vec<f64>>, _> = arguments.time(scores)?.into_iter().collect();
+            arguments.write(&matrix(scores?)?)
+        }
+        Stage::Relevance => {
+            let (network, pictures) = (arguments.network()?, arguments.inputs()?);
+            let explainer = arguments.explainer(&network)?;
+            let all: Vec<&Picture> = pictures.iter().collect();
+            let explain = || -> Outcome<Vec<Vec<f64>>> {
+                let mut found = Vec::new();
+                for batch in all.chunks(explainer.batch_of(all.len())) {
+                    for explanation in explainer.together(batch)?.explain(&vec![Query::new(0); batch.len()]) {
+                        found.push(explanation?.relevance.into_raw_vec_and_offset().0);
+                    }
+                }
+                Ok(found)
+            };
+            arguments.write(&matrix(arguments.time(explain)?)?)
+        }
     }
 }
 
@@ -164,6 +203,28 @@ impl Arguments {
             out.flush()?;
         }
         Ok(found)
+    }
+
+    fn network(&self) -> Outcome<Network> {
+        Ok(bowsight::nn::file::load(given(&self.model, "--model")?)?)
+    }
+
+    /// The rows as inputs; a network with an input of several axes takes them in its own shape.
+    fn inputs(&self) -> Outcome<Vec<Picture>> {
+        let rows = read::<f32>(&self.rows, "--rows")?;
+        let shape = self.network()?.graph.input().to_vec();
+        let input = |row: ndarray::ArrayView1<'_, f32>| {
+            Picture::of_array(shape.clone(), row.iter().copied().map(f64::from).collect())
+        };
+        Ok(rows.rows().into_iter().map(input).collect::<Result<_, _>>()?)
+    }
+
+    fn explainer<'n>(&self, network: &'n Network) -> Outcome<Explainer<'n>> {
+        let (name, precision) = (self.rules.clone(), self.precision);
+        // Ties go to the first, as in the programs that it is compared with.
+        let explaining =
+            Explaining { way: name.parse()?, name, precision, max_pool: Ties::First, ..Explaining::default() };
+        Ok(network.explainer(explaining, References::default())?)
     }
 
     fn describe(&self, window: Window) -> Outcome {

@@ -75,6 +75,8 @@ pub struct Explanation {
     pub relevance: Array2<f64>,
     /// R of every number of an input that was given as an array, with the array's shape; `relevance` has its sums over channels.
     pub array: Option<ArrayD<f64>>,
+    /// The root point of a Taylor expansion, in the shape of the model's input; of networks alone.
+    pub root: Option<ArrayD<f64>>,
     /// The part of it that is the spread bias, H×W, if the query asked for it and there is any.
     pub spread_bias: Option<Array2<f64>>,
     /// Where every part of the score went; with tiles see [`Ledger::for_windows`].

@@ -2,6 +2,7 @@
 """Times bowsight's stages beside the strongest other programs and writes docs/benchmarks.md.
 
     python3 tools/compare_peers.py --environment DIR [--vlfeat DIR | --library LIBVL.so]
+    python3 tools/compare_peers.py --environment DIR --networks     networks beside PyTorch, docs/benchmarks-networks.md
 
 Peers and bowsight run in turns on the same data, and their answers are compared: a faster wrong answer does not count. The other programs are
 installed in the environment, in the versions of tools/requirements.txt; VLFeat is compiled from its sources, which have to be there
@@ -32,7 +33,8 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2, help="threads of the stages that are not timed on one [default: 2]")
     parser.add_argument("--runs", type=int, default=7, help="runs of each, at least 5 [default: 7]")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the stages whose name contains this; the page is printed, not written")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md", metavar="FILE", help="the page [default: docs/benchmarks.md]")
+    parser.add_argument("--networks", action="store_true", help="networks beside PyTorch and zennit, on one thread")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the page [default: docs/benchmarks.md, with --networks docs/benchmarks-networks.md]")
     given = parser.parse_args()
     if given.runs < 5:
         parser.error(f"--runs must be at least 5, got {given.runs}")
@@ -41,15 +43,15 @@ def arguments():
     return given
 
 
-def environment(folder):
+def environment(folder, requirements):
     """The Python of an environment that has exactly the pinned versions."""
     python = folder / "bin" / "python"
-    wanted = (ROOT / "tools" / "requirements.txt").read_text()
+    wanted = requirements.read_text()
     mark = folder / "requirements.txt"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     if not mark.exists() or mark.read_text() != wanted:
-        install = [python, "-m", "pip", "install", "--quiet", "--requirement", ROOT / "tools" / "requirements.txt"]
+        install = [python, "-m", "pip", "install", "--quiet", "--requirement", requirements]
         subprocess.run(list(map(str, install)), check=True)
         mark.write_text(wanted)
     return python
@@ -83,9 +85,23 @@ def has_avx512():
         return False
 
 
+def networks(given, python):
+    """Measures networks, which need other peers."""
+    subprocess.run(["cargo", "build", "--release", "--example", "stages", "--bin", "bowsight"], cwd=ROOT, check=True)
+    built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+    out = given.out or ROOT / "docs" / "benchmarks-networks.md"
+    command = [python, "-m", "peers.networks", "--program", built / "examples" / "stages", "--bowsight", built / "bowsight"]
+    command += ["--runs", given.runs, "--only", given.only, "--out", out.resolve(), "--work", given.environment.resolve() / "data"]
+    command += ["--command", f"python3 tools/compare_peers.py --environment DIR --networks --runs {given.runs}"]
+    return subprocess.run(list(map(str, command)), env={**os.environ, "PYTHONPATH": str(ROOT / "tools")}).returncode
+
+
 def main():
     given = arguments()
-    python = environment(given.environment.resolve())
+    requirements = "requirements-networks.txt" if given.networks else "requirements.txt"
+    python = environment(given.environment.resolve(), ROOT / "tools" / requirements)
+    if given.networks:
+        sys.exit(networks(given, python))
     library = given.library
     if given.vlfeat:
         library = compile_vlfeat(given.vlfeat, given.environment)
@@ -96,7 +112,7 @@ def main():
     if has_avx512():
         variables.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
     command = [python, "-m", "peers", "--program", target / "release" / "examples" / "stages"]
-    command += ["--threads", given.threads, "--runs", given.runs, "--only", given.only, "--out", given.out.resolve()]
+    command += ["--threads", given.threads, "--runs", given.runs, "--only", given.only, "--out", (given.out or ROOT / "docs" / "benchmarks.md").resolve()]
     command += ["--work", given.environment.resolve() / "data"]
     command += ["--library", library.resolve()] if library else []
     command += ["--picture", given.picture.resolve()] if given.picture else []

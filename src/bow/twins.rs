@@ -103,6 +103,7 @@ impl Seen for MirrorPair<'_> {
             score,
             relevance,
             array: None,
+            root: None,
             spread_bias,
             ledger,
             parts,

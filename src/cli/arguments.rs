@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::completions::categories;
 use super::report::Reporter;
 use crate::any::{AnyModel, Baseline, BiasMode, Decomposition, Method, Precision, References, RootPoint, Ties, Way};
-use crate::dataset::{Aligned, Dataset, Layout};
+use crate::dataset::{Aligned, Dataset, DatasetError, Layout};
 use crate::error::Error;
 use crate::explanation::{Query, Selection, Target, Trace};
 use crate::export::drawing::{Drawing, MapSize};
@@ -142,7 +142,8 @@ pub(crate) struct Explaining {
     /// Networks: from where integrated gradients begin: zero, mean (of each channel of the picture), or a picture's file
     #[arg(long, value_name = "zero|mean|FILE")]
     pub baseline: Option<PathBuf>,
-    /// Networks: pictures towards which the root taylor:nearest is looked for, as train takes them (of splits: train)
+    /// Networks: pictures towards which the root taylor:nearest is looked for: a folder, or a data set as train takes it (of its
+    /// splits train)
     #[arg(long, value_name = "DATA")]
     pub towards: Option<PathBuf>,
     /// What to draw of each map
@@ -160,8 +161,9 @@ pub(crate) struct Explaining {
     /// Draw without colour bar and caption
     #[arg(long)]
     pub plain: bool,
-    /// What the ends of the colour scale stand for: the picture's largest magnitude, that of the whole set, or a number
-    #[arg(long, value_name = "picture|set|VALUE")]
+    /// What the ends of the colour scale stand for: the picture's largest magnitude, that of the whole set, a number, or the magnitude that so
+    /// many percent of the picture's pixels don't exceed, such as 99.5% (the default of networks)
+    #[arg(long, value_name = "picture|set|VALUE|P%")]
     pub scale: Option<Scale>,
     /// Type of the numbers in the maps' files
     #[arg(long, value_name = "TYPE", default_value = "f32")]
@@ -235,11 +237,16 @@ impl Explaining {
     }
 }
 
-/// All pictures of a data set, or of its split "train".
+/// All pictures of a data set, or of its split "train", or of a folder.
 fn pictures_of(data: &Path, model: &AnyModel) -> Result<Vec<Picture>, Error> {
-    let splits = Dataset::split_names(data, None)?;
-    let split = splits.iter().find(|split| *split == "train").map(String::as_str);
-    let dataset = Dataset::open(data, split, None)?;
+    let dataset = match Dataset::split_names(data, None) {
+        Err(DatasetError::NoLayout { .. }) if data.is_dir() => Dataset::unlabelled(data)?,
+        splits => {
+            let splits = splits?;
+            let split = splits.iter().find(|split| *split == "train").map(String::as_str);
+            Dataset::open(data, split, None)?
+        }
+    };
     let open = |entry| Ok(Picture::open(dataset.file(entry), model.reading())?);
     dataset.pictures.par_iter().map(open).collect()
 }

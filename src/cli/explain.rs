@@ -17,6 +17,8 @@ use crate::causes::chain;
 use crate::error::Error;
 use crate::explanation::{LayerAccount, Query, Selection, Trace};
 use crate::export::drawing::{Base, Drawing, Files, FilesError, Subject, WindowAccount, require_different_names};
+use crate::format::atomic::write_with;
+use crate::format::npy::encode;
 use crate::format::path_text::{to_path, to_text};
 use crate::heatmap::{Panel, Scale};
 use crate::ledger::{Account, Ledger, Note};
@@ -198,6 +200,11 @@ impl Job<'_> {
             let base = self.base(&named.name, name);
             let subject = self.subject(path, name, explanation.score);
             let mut written = self.drawing.write(self.out, &base, shown, &explanation, &subject)?;
+            if let Some(root) = &explanation.root {
+                let file = base.file("root.npy");
+                write_with(&self.out.join(&file), |out| encode(root.view(), self.drawing.dtype, out))?;
+                written.files.insert("root".to_string(), file);
+            }
             for (number, mut trace) in explanation.traces.into_iter().enumerate() {
                 trace.metadata.insert("picture".to_string(), name_of(path));
                 trace.metadata.insert("model".to_string(), self.model_name.clone());

@@ -224,11 +224,7 @@ impl Drawing {
         })?;
         let bytes = std::fs::metadata(&file).map_err(WriteError::io(&file))?.len();
         batch.append(self.write_windows(out, base, picture, &explanation.windows, subject)?);
-        let scale = match self.scale {
-            Scale::Picture => Some(heatmap::largest_magnitude(shown)),
-            Scale::Set => None,
-            Scale::Value(value) => Some(value),
-        };
+        let scale = self.scale.of(shown);
         if let Some(scale) = scale {
             let remark = remark(explanation, without_bias.is_some());
             batch.append(self.draw(

@@ -22,6 +22,9 @@ use crate::numeric::matrix;
 use crate::picture::{DecodeOptions, Picture};
 use crate::timings::{Stage, Timings};
 
+/// Percentage of pixels that the colours tell apart: of a photograph's map a few pixels often have many times the relevance of all others.
+const MOST_PIXELS: f64 = 99.5;
+
 /// Pixels → logits.
 const LAYERS: Stage = Stage::forward(0, "layers");
 
@@ -385,7 +388,7 @@ impl Model for Network {
     }
 
     fn presentation(&self) -> Presentation {
-        let looks = Looks { palette: Palette::Diverging, scale: Scale::Picture };
+        let looks = Looks { palette: Palette::Diverging, scale: Scale::Percentile(MOST_PIXELS) };
         Presentation { tiles: None, looks, bias_apart: false }
     }
 
@@ -535,13 +538,14 @@ impl<T: Precise> Batch<'_, T> {
             }
             .container()
         });
-        let array = array.as_ref().map(|shape| {
-            ArrayD::from_shape_vec(shape.as_slice(), shares.input).expect("relevance has the input's shape")
-        });
+        let shaped = |shape: &[usize], values| ArrayD::from_shape_vec(shape, values).expect("it has the input's shape");
+        let root = shares.root.map(|root| shaped(self.network.graph.input(), root));
+        let array = array.as_ref().map(|shape| shaped(shape, shares.input));
         Ok(Explanation {
             score,
             relevance: matrix((size.1, size.0), by_pixel),
             array,
+            root,
             spread_bias: None,
             ledger,
             parts: Vec::new(),

@@ -149,6 +149,14 @@ enum Samples {
 }
 
 impl Picture {
+    /// An array that a network reads as it is, with a grey or coloured picture of it to draw on.
+    ///
+    /// # Errors
+    /// [`PictureError::WrongSize`] for an array without numbers.
+    pub fn of_array(shape: Vec<usize>, values: Vec<f64>) -> Result<Self, PictureError> {
+        Prepared { shape, values }.picture()
+    }
+
     /// A picture of interleaved RGB samples, row by row.
     ///
     /// # Errors

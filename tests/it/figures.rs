@@ -115,3 +115,88 @@ fn data_without_splits_are_halved() {
     let again = succeed(&figures(&out, &["--data", text(&data), "--only", "fig7"]));
     assert!(again.contains("model found"), "{again}");
 }
+
+/// Idx files of the included digits, moved by up to two pixels: `count` of each class.
+fn write_digits(folder: &Path, prefix: &str, count: usize) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/digits");
+    let (mut pictures, mut labels) = (vec![0, 0, 8, 3], vec![0, 0, 8, 1]);
+    [10 * count as u32, 28, 28].iter().for_each(|length| pictures.extend(length.to_be_bytes()));
+    labels.extend((10 * count as u32).to_be_bytes());
+    for number in 0..10 * count {
+        let digit = image::open(root.join(format!("{}.png", number % 10))).unwrap().to_luma8();
+        let (dx, dy) = ((number / 10) as i32 % 3 - 1, (number / 30) as i32 % 3 - 1);
+        labels.push((number % 10) as u8);
+        pictures.extend((0..28 * 28).map(|place| {
+            let (x, y) = (place % 28 - dx, place / 28 - dy);
+            let inside = (0..28).contains(&x) && (0..28).contains(&y);
+            if inside { digit.get_pixel(x as u32, y as u32).0[0] } else { 0 }
+        }));
+    }
+    std::fs::write(folder.join(format!("{prefix}-images-idx3-ubyte")), pictures).unwrap();
+    std::fs::write(folder.join(format!("{prefix}-labels-idx1-ubyte")), labels).unwrap();
+}
+
+#[test]
+fn figures_of_digits_state_what_they_show() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("digits");
+    std::fs::create_dir(&data).unwrap();
+    write_digits(&data, "train", 9);
+    write_digits(&data, "t10k", 3);
+    let network = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits.bowsight");
+    let make = |out: &Path, more: &[&str]| {
+        let base = [
+            "figures",
+            "mnist",
+            "--data",
+            text(&data),
+            "--networks",
+            text(&network),
+            "--out",
+            text(out),
+            "--seed",
+            "5",
+        ];
+        succeed(&[&base[..], more].concat())
+    };
+    let (first, second) = (place.path().join("first"), place.path().join("second"));
+    let report: Value = serde_json::from_str(&make(&first, &["--format", "json"])).unwrap();
+    for figure in ["fig11", "fig12", "fig13", "fig15", "fig16", "fig17"] {
+        let image = image::open(first.join(format!("{figure}.png"))).unwrap();
+        assert!(image.width() > 300 && image.height() > 200, "{figure}: {}×{}", image.width(), image.height());
+    }
+    let statements = report["statements"].as_array().unwrap();
+    let value = |start: &str| {
+        let found = statements.iter().find(|statement| statement["what"].as_str().unwrap().starts_with(start));
+        found.unwrap_or_else(|| panic!("no statement begins with {start:?}"))["value"].as_f64().unwrap()
+    };
+    for statement in statements.iter().filter(|statement| statement["what"].as_str().unwrap().ends_with("(share)")) {
+        share(&statement["value"]);
+        assert!(statement["count"].as_u64().unwrap() > 0, "{statement}");
+    }
+    // f = Σ R + f(root) + residual, and a root is one.
+    assert!(value("f at the root (a 2 as 2").abs() < 1e-8 * value("f (a 2 as 2").abs().max(1.0));
+    assert!(value("f (a 7 as 7") > 0.0);
+    assert_eq!(value("Σ R over the top bar of a 7 as 7"), 1.0);
+    make(&second, &["--threads", "1"]);
+    assert_same_files(&first, &second);
+    // What is asked of the wrong command, and data that are no digits.
+    let wrong = fail(2, &["figures", "mnist", "--data", text(&data), "--out", text(&first), "--only", "fig2"]);
+    assert!(wrong.contains("\"--only fig2\" is none of this command: it makes fig11"), "{wrong}");
+    let network = text(&network);
+    let shapes = fail(2, &["figures", "mnist", "--data", text(shapes()), "--networks", network, "--out", text(&first)]);
+    assert!(shapes.contains("must have the categories 0 to 9"), "{shapes}");
+}
+
+#[test]
+fn small_networks_are_drawn_with_their_numbers() {
+    let place = tempfile::tempdir().unwrap();
+    let printed = succeed(&["figures", "networks", "--out", text(place.path()), "--format", "json"]);
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    let errors: Vec<f64> =
+        report["statements"].as_array().unwrap().iter().map(|s| s["value"].as_f64().unwrap()).collect();
+    assert!(errors.len() == 2 && errors.iter().all(|error| *error < 1e-12), "{errors:?}");
+    for figure in ["fig2", "fig5", "fig14"] {
+        assert!(image::open(place.path().join(format!("{figure}.png"))).unwrap().width() > 800, "{figure}");
+    }
+}

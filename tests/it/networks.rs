@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bowsight::format::container::Reader;
 use serde_json::Value;
 
 use super::setting::*;
@@ -280,6 +281,86 @@ fn arrays_take_the_place_of_pictures() {
 }
 
 /// Biases by Expand to the shape of a constant, as PyTorch's exporter writes them unoptimised; the outputs are onnxruntime's.
+/// Ways that are no rules, by their accounts; and what each of them lacks is said.
+#[test]
+fn scores_are_explained_by_taylor_expansions_and_integrals() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = text(folder.path());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (model, seven) = (root.join("models/digits.bowsight"), root.join("data/digits/7.png"));
+    let digits = root.join("data/digits");
+    let base = ["explain", text(&seven), "--model", text(&model), "--category", "7", "--no-heatmap", "--out", out];
+    let ledger = |more: &[&str]| {
+        let found = json(&succeed(&[&base[..], &["--format", "json", "--dtype", "f64"], more].concat()));
+        found["explanations"][0]["ledger"].clone()
+    };
+    let number = |ledger: &Value, key: &str| ledger[key].as_f64().unwrap_or(0.0);
+    let score = number(&ledger(&[]), "score");
+    for (more, at_root) in [
+        (&["--rules", "taylor:blank"][..], None),
+        (&["--roots", "descend"], Some(0.0)),
+        (&["--rules", "taylor:nearest", "--towards", text(&digits)], Some(0.0)),
+        (&["--rules", "integrated-gradients"], None),
+        (&["--rules", "integrated-gradients", "--baseline", text(&seven)], Some(score)),
+    ] {
+        let found = ledger(more);
+        let parts = ["sum_relevance", "root_value", "taylor_residual", "quadrature"];
+        let whole: f64 = parts.iter().map(|key| number(&found, key)).sum();
+        assert!((whole - score).abs() < 1e-9 * score.abs() && number(&found, "score") == score, "{found}");
+        if let Some(at_root) = at_root {
+            assert!((number(&found, "root_value") - at_root).abs() < 1e-8 * score, "{found}");
+        }
+        // The integral is almost exact.
+        assert!(number(&found, "quadrature").abs() < 1e-3 * score, "{found}");
+    }
+    assert!(folder.path().join("7.7.root.npy").is_file());
+    assert!(number(&ledger(&["--rules", "gradient-norm"]), "sum_relevance") > 0.0);
+    let single = ledger(&["--precision", "single"]);
+    let double = ledger(&[]);
+    let relative = number(&single, "sum_relevance") / number(&double, "sum_relevance") - 1.0;
+    assert!(relative != 0.0 && relative.abs() < 1e-4, "{relative:e}");
+
+    let refused = |more: &[&str]| fail(2, &[&base[..], more].concat());
+    let none = refused(&["--roots", "nearest"]);
+    assert!(none.contains("needs pictures towards which") && none.contains("hint: --towards"), "{none}");
+    assert!(refused(&["--roots", "mean"]).contains("there is blank, nearest, descend"));
+    assert!(refused(&["--roots", "blank", "--rules", "zero"]).contains("and not for \"zero\""));
+    assert!(refused(&["--roots", "blank", "--precision", "single"]).contains("double precision"));
+    assert!(refused(&["--rules", "taylor:blank", "--layers"]).contains("does not go from layer to layer"));
+}
+
+/// The relevance of every layer, beside its account; a trace has the activations, too.
+#[test]
+fn layers_are_written_with_their_relevance() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, picture) = setting(folder.path());
+    let base = ["explain", text(&picture), "--model", text(&model), "--category", "two", "--no-heatmap"];
+    let explain = |more: &[&str]| {
+        let found = succeed(&[&base[..], &["--out", text(folder.path()), "--format", "json"], more].concat());
+        json(&found)["explanations"][0].clone()
+    };
+    let (layers, trace) = (explain(&["--layers"]), explain(&["--trace"]));
+    let read =
+        |found: &Value, kind: &str| std::fs::read(folder.path().join(found["files"][kind].as_str().unwrap())).unwrap();
+    let (layers_file, trace_file) = (read(&layers, "layers"), read(&trace, "trace"));
+    let layers_file = Reader::new(&layers_file).unwrap();
+    let trace_file = Reader::new(&trace_file).unwrap();
+    let sum =
+        |reader: &Reader, name: &str| -> f64 { reader.f64s(name, &reader.shape(name).unwrap()).unwrap().iter().sum() };
+    assert_eq!(layers_file.metadata("format").unwrap(), "bowsight-network-trace");
+    let accounts = layers["layers"].as_array().unwrap();
+    for (at, account) in accounts.iter().enumerate() {
+        let name = format!("relevance.{}", at + 1);
+        assert!((sum(&layers_file, &name) - account["received"].as_f64().unwrap()).abs() < 1e-12, "{account}");
+        assert_eq!(sum(&layers_file, &name), sum(&trace_file, &name));
+    }
+    assert!((sum(&layers_file, "relevance.0") - layers["ledger"]["sum_relevance"].as_f64().unwrap()).abs() < 1e-12);
+    assert_eq!(layers_file.shape("relevance.0").unwrap(), [1, 15, 15]);
+    assert!(layers_file.names().iter().all(|name| name.starts_with("relevance.")));
+    let logits = trace_file.f64s(&format!("value.{}", accounts.len()), &[3]).unwrap();
+    assert!((logits[1] + 0.08806080711474096).abs() < 1e-12);
+}
+
 #[test]
 fn shapes_of_constants_are_those_that_are_asked_for() {
     use ndarray_npy::WriteNpyExt;

@@ -4,11 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
 from . import page
-from .measure import LEAST_SECONDS, MOST_TURNS, Program, alternate, matrix_product_rate
+from .measure import LEAST_SECONDS, MOST_TURNS, matrix_product_rate, measure_row, starter
 from .rows import CATEGORIES, Stages, set_threads
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,25 +27,6 @@ def usual_picture(folder):
     return cat, "data/chelsea.png, scaled and cut to 500x375 pixels, as a baseline JPEG"
 
 
-def starter(executable, folder):
-    """A function that starts bowsight at a stage; arrays among the arguments are put into files."""
-    count = 0
-
-    def start(stage, threads, **arguments):
-        nonlocal count
-        count += 1
-        command = [stage, "--threads", threads]
-        for name, value in arguments.items():
-            if isinstance(value, np.ndarray):
-                file = folder / f"{count}.{name}.npy"
-                np.save(file, np.ascontiguousarray(value))
-                value = file
-            command += [f"--{name}", value]
-        return Program(executable, command, folder / f"{count}.result.npy")
-
-    return start
-
-
 def products(threads):
     """The rate of the matrix product on one thread, and on all."""
     return {count: matrix_product_rate(count, set_threads) for count in sorted({1, threads})}
@@ -60,14 +40,7 @@ def scales(rates):
 def measure(row, runs):
     """Fills what was found in a row; returns how busy others were."""
     set_threads(row.threads)
-    *peers, ours = contenders = row.contenders()
-    others = alternate(contenders, min(runs, row.most_runs))
-    answers = [contender.finish() for contender in contenders]
-    best = min(range(len(peers)), key=lambda peer: peers[peer].best)
-    agrees, said = row.check(answers[best], answers[-1])
-    # Only the times are kept: the answers are large.
-    row.found = dict(peers=[peer.summary() for peer in peers], ours=ours.summary(), agrees=agrees, said=said)
-    return others
+    return measure_row(row, runs)
 
 
 def main():

@@ -127,6 +127,37 @@ def alternate(contenders, runs):
     return max(0.0, others / (time.time() - began))
 
 
+def starter(executable, folder):
+    """A function that starts bowsight at a stage; arrays among the arguments are put into files."""
+    count = 0
+
+    def start(stage, threads, **arguments):
+        nonlocal count
+        count += 1
+        command = [stage, "--threads", threads]
+        for name, value in arguments.items():
+            if isinstance(value, np.ndarray):
+                file = folder / f"{count}.{name}.npy"
+                np.save(file, np.ascontiguousarray(value))
+                value = file
+            command += [f"--{name}", value]
+        return Program(executable, command, folder / f"{count}.result.npy")
+
+    return start
+
+
+def measure_row(row, runs):
+    """Fills what was found in a row; returns how busy others were."""
+    *peers, ours = contenders = row.contenders()
+    others = alternate(contenders, min(runs, row.most_runs))
+    answers = [contender.finish() for contender in contenders]
+    best = min(range(len(peers)), key=lambda peer: peers[peer].best)
+    agrees, said = row.check(answers[best], answers[-1])
+    # Only the times are kept: the answers are large.
+    row.found = dict(peers=[peer.summary() for peer in peers], ours=ours.summary(), agrees=agrees, said=said)
+    return others
+
+
 def matrix_product_rate(threads, limit):
     """GFLOP/s of the matrix product of OpenBLAS, the yardstick of the limits."""
     rng = np.random.default_rng(0)

@@ -116,13 +116,18 @@ def notes(path):
 
 
 def page(rows, scales, head, **words):
+    return INTRODUCTION.format(**words) + table(rows, scales, head)
+
+
+def table(rows, scales, head):
+    """Machine, versions and what was measured."""
     titles = ["stage", "best peer", "peer (ms)", "bowsight (ms)", "ratio", "of the limit", "must", "aim", "agrees"]
     cells = [titles, ["---"] * len(titles), *(line(row, scales.get(row.threads, 1.0)) for row in rows)]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in cells)
+    lines = "\n".join("| " + " | ".join(row) + " |" for row in cells)
     several = [
         f"{row.name}: " + "; ".join(f"{peer.name} {times(peer)}" for peer in row.found["peers"])
         for row in rows
         if row.found and len(row.found["peers"]) > 1
     ]
     rest = ["", "Stages with several peers, minimum / median in ms:", "", *(f"- {text}" for text in several)] if several else []
-    return INTRODUCTION.format(**words) + "\n".join([*head, "", table, *rest]) + "\n"
+    return "\n".join([*head, "", lines, *rest]) + "\n"

@@ -2,8 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Callable
 
 import faiss
 import numba
@@ -15,27 +13,10 @@ from sklearn.svm import SVC
 
 from . import kernels
 from .measure import Contender, Function
+from .row import Row, like_scores
 from .vlfeat import DenseSift
 
 WORDS, PASSES, CATEGORIES, PICTURES = 1000, 5, 20, 8
-
-
-@dataclass
-class Row:
-    """A stage at one size. `limit` is the estimate in ms for two cores that multiply at 193 GFLOP/s (one: 98); `must` and `aim` are ratios to the best peer."""
-
-    name: str
-    threads: int
-    contenders: Callable
-    check: Callable = lambda peer, ours: (True, "")
-    limit: float | None = None
-    must: float | None = None
-    aim: float | None = None
-    needs_vlfeat: bool = False
-    # The figure is what bowsight takes more than itself without the last step.
-    on_top: bool = False
-    most_runs: int = 1000
-    found: dict = field(default_factory=dict)
 
 
 def set_threads(count):
@@ -118,14 +99,6 @@ def as_low_objective(gram):
         theirs = np.array([value(machine) for machine in peer])
         worst = float((ours[:, -1] / theirs).min())
         return worst > 0.999, f"objectives at least {worst:.5f} of the peer's"
-
-    return check
-
-
-def like_scores(limit):
-    def check(peer, ours):
-        difference = float(np.abs(peer - ours).max() / np.abs(peer).max())
-        return difference < limit, f"to {difference:.0e} of the largest"
 
     return check
 

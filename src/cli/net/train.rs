@@ -159,12 +159,23 @@ fn recipe(name: &str, changes: &[String]) -> Result<Recipe, Error> {
             .ok()
             .and_then(|mut table| table.remove("value"))
             .unwrap_or_else(|| toml::Value::String(value.to_string()));
-        let whole = table.get(key).is_some_and(toml::Value::is_float);
-        let value = match value {
-            toml::Value::Integer(number) if whole => toml::Value::Float(number as f64),
-            value => value,
-        };
-        table.insert(key.to_string(), value);
+        set(&mut table, key, value);
     }
     Recipe::from_toml(&toml::to_string(&table).expect("it was a table")).map_err(train)
+}
+
+/// Changes the value of a key; parts behind dots are keys of tables.
+fn set(table: &mut toml::Table, key: &str, value: toml::Value) {
+    if let Some((first, rest)) = key.split_once('.') {
+        let inner = table.entry(first).or_insert_with(|| toml::Table::new().into());
+        if let toml::Value::Table(inner) = inner {
+            return set(inner, rest, value);
+        }
+    }
+    let is_real = table.get(key).is_some_and(toml::Value::is_float);
+    let value = match value {
+        toml::Value::Integer(number) if is_real => toml::Value::Float(number as f64),
+        value => value,
+    };
+    table.insert(key.to_string(), value);
 }

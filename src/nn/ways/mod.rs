@@ -175,12 +175,14 @@ pub(super) struct Shares<T> {
     pub passed: Vec<Option<Passed>>,
     /// R of all values, the input's first, if relevance went from layer to layer and was kept.
     pub values: Option<Vec<Option<Vec<T>>>>,
+    /// The root point of a Taylor expansion.
+    pub root: Option<Vec<f64>>,
 }
 
 impl<T> Shares<T> {
     /// Shares of the input alone.
     fn of_input(input: Vec<f64>, ledger: Option<Ledger>) -> Self {
-        Self { input, norm: false, ledger, passed: Vec::new(), values: None }
+        Self { input, norm: false, ledger, passed: Vec::new(), values: None, root: None }
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn explain<T: Real>(passage: &Passage<'_, T>, how: &Backward<'_, T>) 
         };
         let ledger = account(passage.scores[item], input.iter().sum(), &passed, T::TOLERANCE)?;
         let values = how.keep_all.then(|| relevance.values.iter().map(|values| own(values, item)).collect());
-        Ok(Shares { input, norm: false, ledger: Some(ledger), passed, values })
+        Ok(Shares { input, norm: false, ledger: Some(ledger), passed, values, root: None })
     };
     (0..passage.items()).map(shares).collect()
 }

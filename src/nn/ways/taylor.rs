@@ -25,7 +25,8 @@ pub(super) fn explain<T: Real>(item: &Single<'_, T>, roots: Roots, others: &Othe
     ledger.book(Kept { account: Account::RootValue, amount: at_root });
     ledger.book(Kept { account: Account::TaylorResidual, amount: item.score - at_root - sum });
     let magnitude = relevance.iter().fold(at_root.abs().max(item.score.abs()), |sum, r| sum + r.abs());
-    Ok(Shares::of_input(relevance, Some(ledger.close_within(sum, T::TOLERANCE, magnitude)?)))
+    let ledger = ledger.close_within(sum, T::TOLERANCE, magnitude)?;
+    Ok(Shares { root: Some(root), ..Shares::of_input(relevance, Some(ledger)) })
 }
 
 /// The root on the segment to the nearest candidate whose score has the other sign, the first of equals.

@@ -10,13 +10,13 @@ use ndarray::Array2;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::canvas::{BLACK, Canvas, Ink, Place};
 use super::{Context, Figure};
 use crate::bow::score::gram::{gram, sums};
 use crate::bow::score::kernel::KernelKind;
 use crate::bow::score::svm::{Problem, Solution, solve};
 use crate::bow::score::{Channel, Decision, Decomposition, Explaining};
 use crate::error::Error;
+use crate::figures::canvas::{BLACK, Canvas, Ink, Place};
 use crate::heatmap::Palette;
 use crate::heatmap::sheet::{Cell, Sheet};
 use crate::numeric::random::stream;

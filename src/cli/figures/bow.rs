@@ -1,31 +1,15 @@
-//! `bowsight figures`.
+//! `bowsight figures bow`.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::Outcome;
-use super::arguments::Global;
-use super::report::{Reporter, table};
+use crate::cli::Outcome;
+use crate::cli::arguments::Global;
+use crate::cli::report::{Reporter, table};
 use crate::dataset::Layout;
 use crate::error::Error;
-use crate::figures::{Figure, Report, Request, make};
-
-#[derive(Debug, Args)]
-#[command(subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Example:
-  bowsight figures bow --data VOC2012 --out figures")]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    half: Half,
-}
-
-/// The halves of the paper.
-#[derive(Debug, Subcommand)]
-enum Half {
-    /// Figs 1, 3, 4, 6, 7–10: Bag-of-Words classifiers
-    Bow(Bow),
-}
+use crate::figures::bow::{Figure, Report, Request, make};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -36,7 +20,7 @@ enum Half {
 The data have the split test, and trainval or train; with trainval, train and val C is validated, otherwise it is 10. Data without splits \
     are halved at random: one half trains, the other is shown. Figs 3 and 6 make their own \
     data. Trained models are kept in OUT/models: the command goes on where it was interrupted.")]
-struct Bow {
+pub(super) struct Bow {
     /// A PASCAL VOC folder, a folder of splits of category folders, or a CSV list with splits
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -63,8 +47,7 @@ struct Bow {
     cache: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
-    let Half::Bow(bow) = &arguments.half;
+pub(super) fn run(bow: &Bow, global: &Global, reporter: &Reporter) -> Result<Outcome, Error> {
     let request = Request {
         data: bow.data.clone(),
         layout: bow.layout,

@@ -9,7 +9,6 @@ use image::RgbImage;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use super::canvas::{BLACK, Canvas, Ink, Place};
 use super::categories::Ranked;
 use super::{Context, Figure, Photographs, explaining};
 use crate::bow::{BagOfWords, BiasMode, Explaining};
@@ -17,6 +16,7 @@ use crate::dataset::Entry;
 use crate::error::Error;
 use crate::explanation::{Explanation, Query, Trace};
 use crate::export::drawing::FilesError;
+use crate::figures::canvas::{BLACK, Canvas, Ink, Place};
 use crate::format::container::{Container, Values};
 use crate::heatmap::sheet::{Cell, Sheet, fitted, text_width, write_text};
 use crate::heatmap::{Palette, Panel, largest_magnitude, render};
