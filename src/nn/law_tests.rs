@@ -112,6 +112,7 @@ fn agrees(layer: &Description, shape: &[usize], scalar: &Scalar, random: &mut im
     let (inputs, outputs) = (linear.inputs(), linear.outputs());
     assert_eq!((inputs, outputs), (scalar.weights[0].len(), scalar.weights.len()));
     let (x, r) = (numbers(random, 2 * inputs), numbers(random, 2 * outputs));
+    let z = built.forward(2, &[&x]);
     for rule in rules() {
         for bias in [BiasPart::Kept, BiasPart::Spread] {
             let bounds = match &rule {

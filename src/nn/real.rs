@@ -59,16 +59,19 @@ pub trait Real:
     fn hyperbolic_tangents(values: &[Self]) -> Vec<Self>;
 
     /// The value, if it is above 0, else 0.
+    #[inline]
     fn positive(self) -> Self {
         if self > Self::ZERO { self } else { Self::ZERO }
     }
 
     /// The value, if it is below 0, else 0.
+    #[inline]
     fn negative(self) -> Self {
         if self < Self::ZERO { self } else { Self::ZERO }
     }
 
     /// +1 if the value is at least 0 (−0, too), else −1.
+    #[inline]
     fn sign(self) -> Self {
         if self >= Self::ZERO { Self::ONE } else { -Self::ONE }
     }
@@ -80,10 +83,12 @@ impl Real for f32 {
     const LOWEST: Self = Self::NEG_INFINITY;
     const TOLERANCE: f64 = 1e-4;
 
+    #[inline]
     fn of(value: f64) -> Self {
         value as f32
     }
 
+    #[inline]
     fn wide(self) -> f64 {
         f64::from(self)
     }
@@ -115,10 +120,12 @@ impl Real for f64 {
     const LOWEST: Self = Self::NEG_INFINITY;
     const TOLERANCE: f64 = TOLERANCE;
 
+    #[inline]
     fn of(value: f64) -> Self {
         value
     }
 
+    #[inline]
     fn wide(self) -> f64 {
         self
     }

@@ -118,14 +118,15 @@ impl<T: Real> Runner<T> {
 
     /// Carries `start`, the relevance of the logits, back to the input.
     pub fn relevance(&self, values: &Values<T>, start: Vec<T>, how: &Backward<'_, T>) -> Relevance<T> {
-        let nodes = self.graph.nodes();
-        let mut relevance: Vec<Option<Vec<T>>> = vec![None; nodes.len() + 1];
+        let (nodes, batch) = (self.graph.nodes(), values.batch);
+        let mut relevance: Vec<Option<Arriving<T>>> = (0..=nodes.len()).map(|_| None).collect();
         let mut passed = vec![Vec::new(); nodes.len()];
-        relevance[nodes.len()] = Some(start);
+        relevance[nodes.len()] = Some(Arriving::new(start, batch));
         for (place, node) in nodes.iter().enumerate().rev() {
-            let arriving = if how.keep_all { relevance[place + 1].clone() } else { relevance[place + 1].take() };
-            let Some(arriving) = arriving else { continue };
+            let Some(Arriving { values: arriving, sums }) = relevance[place + 1].take() else { continue };
             let inputs: Vec<&[T]> = node.inputs.iter().map(|&value| values.values[value].as_slice()).collect();
+            let output = values.values[place + 1].as_slice();
+            let is_kept = |kept: Vec<Kept>| if kept.is_empty() { vec![Kept::default(); batch] } else { kept };
             let (sent, kept) = match self.layers[place].back() {
                 WayBack::Rule(layer) => {
                     let joined: Vec<T>;
@@ -137,27 +138,40 @@ impl<T: Real> Runner<T> {
                         }
                     };
                     let bounds = how.bounds[place].as_ref().map(|(low, high)| (low.as_slice(), high.as_slice()));
-                    let given =
-                        Given { layer, batch: values.batch, input, relevance: &arriving, bias: how.bias, bounds };
+                    let given = Given { layer, batch, input, output, relevance: &arriving, bias: how.bias, bounds };
                     let rule = how.rules[place].as_ref().expect("every linear layer has a rule");
                     let shared = share(rule, &given);
                     (split(shared.relevance, &inputs), shared.kept)
                 }
+                WayBack::Unchanged if !how.keep_all => {
+                    // What arrives goes on as it is.
+                    passed[place] = account(&sums, &sums, &is_kept(Vec::new()));
+                    add(&mut relevance[node.inputs[0]], Arriving { values: arriving, sums }, batch);
+                    continue;
+                }
+                WayBack::Unchanged => (vec![arriving.clone()], Vec::new()),
                 WayBack::Own(layer) => {
-                    let output = &values.values[place + 1];
-                    let way = Back { batch: values.batch, inputs: &inputs, output, arriving: &arriving };
+                    let way = Back { batch, inputs: &inputs, output, arriving: &arriving };
                     let sent = layer.relevance(&way, how.ties);
-                    let undefined = |item: usize| sent.undefined.get(item).copied().unwrap_or(0.0);
-                    let kept = (0..values.batch).map(|item| Kept { undefined: undefined(item), ..Kept::default() });
+                    let kept = sent.undefined.iter().map(|&undefined| Kept { undefined, ..Kept::default() });
                     (sent.inputs, kept.collect())
                 }
             };
-            passed[place] = account(values.batch, &arriving, &sent, &kept);
+            let sent: Vec<Arriving<T>> = sent.into_iter().map(|sent| Arriving::new(sent, batch)).collect();
+            let mut of_sent = vec![Sums::default(); batch];
+            for sent in &sent {
+                of_sent.iter_mut().zip(&sent.sums).for_each(|(sum, sent)| sum.total += sent.total);
+            }
+            passed[place] = account(&sums, &of_sent, &is_kept(kept));
             for (&value, sent) in node.inputs.iter().zip(sent) {
-                add(&mut relevance[value], sent);
+                add(&mut relevance[value], sent, batch);
+            }
+            if how.keep_all {
+                relevance[place + 1] = Some(Arriving { values: arriving, sums });
             }
         }
-        Relevance { values: relevance, passed }
+        let relevance = relevance.into_iter().map(|arriving| arriving.map(|arriving| arriving.values));
+        Relevance { values: relevance.collect(), passed }
     }
 
     /// Carries derivatives of the logits back: `Σ_j g_j ∂y_j/∂x_i` of every value that they reach, or of the input alone.
@@ -185,7 +199,10 @@ impl<T: Real> Runner<T> {
         let inputs: Vec<&[T]> = node.inputs.iter().map(|&value| values.values[value].as_slice()).collect();
         let way = Back { batch: values.batch, inputs: &inputs, output: &values.values[place + 1], arriving };
         for (&value, sent) in node.inputs.iter().zip(self.layers[place].gradient(&way, slope)) {
-            add(&mut gradients[value], sent);
+            match &mut gradients[value] {
+                Some(sum) => sum.iter_mut().zip(sent).for_each(|(sum, part)| *sum += part),
+                none => *none = Some(sent),
+            }
         }
     }
 
@@ -260,30 +277,75 @@ fn split<T: Real>(joined: Vec<T>, inputs: &[&[T]]) -> Vec<Vec<T>> {
     inputs.iter().map(part).collect()
 }
 
-/// Adds what one of several layers sent to a value.
-fn add<T: Real>(sum: &mut Option<Vec<T>>, sent: Vec<T>) {
-    match sum {
-        Some(sum) => sum.iter_mut().zip(sent).for_each(|(sum, part)| *sum += part),
-        None => *sum = Some(sent),
+/// Relevance that arrives at a value, and its sums.
+struct Arriving<T> {
+    values: Vec<T>,
+    sums: Vec<Sums>,
+}
+
+/// Sums over the relevance of an item.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    total: f64,
+    /// Σ |R|.
+    magnitude: f64,
+    /// Largest |R|.
+    largest: f64,
+}
+
+/// Sums that are kept side by side.
+const LANES: usize = 8;
+
+impl Sums {
+    /// In lanes, so that the order is always the same and several sums go on at once.
+    fn of<T: Real>(values: &[T]) -> Self {
+        let mut lanes = ([0.0; LANES], [0.0; LANES], [0.0f64; LANES]);
+        let mut take = |lane: usize, value: f64| {
+            lanes.0[lane] += value;
+            lanes.1[lane] += value.abs();
+            lanes.2[lane] = if value.abs() > lanes.2[lane] { value.abs() } else { lanes.2[lane] };
+        };
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            chunk.iter().enumerate().for_each(|(lane, value)| take(lane, value.wide()));
+        }
+        rest.iter().enumerate().for_each(|(lane, value)| take(lane, value.wide()));
+        Self {
+            total: lanes.0.iter().sum(),
+            magnitude: lanes.1.iter().sum(),
+            largest: lanes.2.iter().copied().fold(0.0, f64::max),
+        }
     }
 }
 
-/// The account of a layer, item by item.
-fn account<T: Real>(batch: usize, arriving: &[T], sent: &[Vec<T>], kept: &[Kept]) -> Vec<Passed> {
-    let item = |values: &[T], item: usize| {
+impl<T: Real> Arriving<T> {
+    fn new(values: Vec<T>, batch: usize) -> Self {
         let length = values.len() / batch.max(1);
-        item * length..(item + 1) * length
-    };
-    let one = |number: usize| {
-        let own = &arriving[item(arriving, number)];
-        let magnitudes = || own.iter().map(|r| r.wide().abs());
-        Passed {
-            received: own.iter().map(|r| r.wide()).sum(),
-            sent: sent.iter().flat_map(|sent| sent[item(sent, number)].iter().map(|r| r.wide())).sum(),
-            kept: kept[number],
-            magnitude: magnitudes().sum(),
-            largest: magnitudes().fold(0.0, f64::max),
+        let sums = (0..batch).map(|item| Sums::of(&values[item * length..(item + 1) * length])).collect();
+        Self { values, sums }
+    }
+}
+
+/// Adds what one of several layers sent to a value.
+fn add<T: Real>(sum: &mut Option<Arriving<T>>, sent: Arriving<T>, batch: usize) {
+    *sum = Some(match sum.take() {
+        Some(mut sum) => {
+            sum.values.iter_mut().zip(sent.values).for_each(|(sum, part)| *sum += part);
+            Arriving::new(sum.values, batch)
         }
+        None => sent,
+    });
+}
+
+/// The account of a layer, item by item.
+fn account(arrived: &[Sums], sent: &[Sums], kept: &[Kept]) -> Vec<Passed> {
+    let items = arrived.iter().zip(sent).zip(kept);
+    let passed = |((arrived, sent), kept): ((&Sums, &Sums), &Kept)| Passed {
+        received: arrived.total,
+        sent: sent.total,
+        kept: *kept,
+        magnitude: arrived.magnitude,
+        largest: arrived.largest,
     };
-    (0..batch).map(one).collect()
+    items.map(passed).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Array, Back, Layer, LayerError, Passing, Real, Sent, Slope, Ties, only, own_way, shape_text};
+use super::{Array, Back, Layer, LayerError, Real, Slope, WayBack, only, shape_text};
 
 /// g.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -257,7 +257,9 @@ impl<T: Real> Layer<T> for Fitted<T> {
         values.map(|(place, x)| T::of(self.function.value(x.wide(), self.constant(place)))).collect()
     }
 
-    own_way!();
+    fn back(&self) -> WayBack<'_, T> {
+        WayBack::Unchanged
+    }
 
     fn gradient(&self, way: &Back<'_, T>, slope: Slope) -> Vec<Vec<T>> {
         if self.function == Function::Tanh {
@@ -284,12 +286,6 @@ impl<T: Real> Layer<T> for Fitted<T> {
             (function, _) => g * T::of(function.slope(x.wide(), self.constant(place))),
         };
         vec![places.map(back).collect()]
-    }
-}
-
-impl<T: Real> Passing<T> for Fitted<T> {
-    fn relevance(&self, way: &Back<'_, T>, _: Ties) -> Sent<T> {
-        Sent::whole(vec![way.arriving.to_vec()])
     }
 }
 

@@ -129,8 +129,12 @@ impl<T: Real> Fitted<T> {
         for (number, row) in columns.chunks_exact(windows.count()).enumerate() {
             let channel = &mut x[number / windows.places() * windows.area()..][..windows.area()];
             windows.rows(number % windows.places(), |window, input, count, step| {
-                let sources = row[window..window + count].iter().enumerate();
-                sources.for_each(|(i, &source)| channel[input + i * step] += source);
+                let sources = &row[window..window + count];
+                if step == 1 {
+                    channel[input..input + count].iter_mut().zip(sources).for_each(|(x, &source)| *x += source);
+                } else {
+                    sources.iter().enumerate().for_each(|(i, &source)| channel[input + i * step] += source);
+                }
             });
         }
     }

@@ -262,6 +262,8 @@ pub(super) trait Learning<T: Real> {
 pub(super) enum WayBack<'a, T> {
     /// By the rule that is chosen for it.
     Rule(&'a dyn Linear<T>),
+    /// As it is.
+    Unchanged,
     /// In its own way.
     Own(&'a dyn Passing<T>),
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Array, Back, Layer, LayerError, Passing, Real, Sent, Slope, Ties, only, own_way, shape_text};
+use super::{Array, Back, Layer, LayerError, Real, Slope, WayBack, only, shape_text};
 
 /// A local response normalisation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,7 +79,9 @@ impl<T: Real> Layer<T> for Fitted {
         items.flat_map(normed).collect()
     }
 
-    own_way!();
+    fn back(&self) -> WayBack<'_, T> {
+        WayBack::Unchanged
+    }
 
     /// `∂y_c/∂x_c' = δ d_c^−β − 2 α β/n x_c x_c' d_c^(−β−1)` for neighbours.
     fn gradient(&self, way: &Back<'_, T>, _: Slope) -> Vec<Vec<T>> {
@@ -99,11 +101,5 @@ impl<T: Real> Layer<T> for Fitted {
             out.into_iter().map(T::of).collect::<Vec<T>>()
         };
         vec![items.flat_map(back).collect()]
-    }
-}
-
-impl<T: Real> Passing<T> for Fitted {
-    fn relevance(&self, way: &Back<'_, T>, _: Ties) -> Sent<T> {
-        Sent::whole(vec![way.arriving.to_vec()])
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Kept: the bias' part `(α b_j⁺/z_j⁺ + β b_j⁻/z_j⁻) R_j`. `z_ij⁺ = x_i⁺ w_ij⁺ + x_i⁻ w_ij⁻` and `z_ij⁻ = x_i⁺ w_ij⁻ + x_i⁻ w_ij⁺`.
 
-use super::{Part, Real, Sharing, parts};
+use super::{Part, Real, Sharing, nothing, parts};
 
 /// One of the two sides of an output.
 struct Side<T> {
@@ -32,10 +32,7 @@ impl<T: Real> Side<T> {
 
     /// Sends this side's part, `coefficient` of what arrives.
     fn send(&self, sharing: &mut Sharing<'_, T>, input: &(Vec<T>, Option<Vec<T>>), coefficient: impl Fn(usize) -> T) {
-        let biases = sharing.biases.clone();
-        let outputs = sharing.outputs;
-        let bias = |output: usize| biases.as_ref().map_or(T::ZERO, |biases| (self.bias)(biases[output % outputs]));
-        let s = sharing.divide(coefficient, &self.z, Some(&bias), None);
+        let s = sharing.divide(&self.z, coefficient, |output| (self.bias)(output.bias), nothing);
         sharing.send(Some(&input.0), self.weights.0, &s);
         if let Some(negative) = &input.1 {
             sharing.send(Some(negative), self.weights.1, &s);

@@ -3,14 +3,13 @@
 //!
 //! Kept: the bias' part `(b_j + γ b_j^±)/(z_j + γ z_j^±) R_j`.
 
-use super::{Part, Real, Sharing, parts};
+use super::{Output, Part, Real, Sharing, nothing, parts};
 
 pub(super) fn share<T: Real>(sharing: &mut Sharing<'_, T>, gamma: f64) {
     let input = sharing.given.input;
     let (positive, negative) = parts(input);
     let gamma = T::of(gamma);
-    let mut z = sharing.up(Part::Whole, input);
-    sharing.add_bias(&mut z, |b| b);
+    let z = sharing.given.output;
     // Σ_i z_ij^± for weights of either sign that meet inputs of either sign.
     let side = |own: Part, other: Part| {
         let mut sum = sharing.up(own, &positive);
@@ -21,20 +20,18 @@ pub(super) fn share<T: Real>(sharing: &mut Sharing<'_, T>, gamma: f64) {
     };
     let (above, below) = (side(Part::Positive, Part::Negative), side(Part::Negative, Part::Positive));
     let signed = |b: T, z: T| if z >= T::ZERO { b.positive() } else { b.negative() };
-    let denominator = |output: usize| {
-        let side = if z[output] >= T::ZERO { above[output] } else { below[output] };
-        z[output] + gamma * (side + signed(sharing.bias(output), z[output]))
+    let mut of_biases = vec![T::ZERO; z.len()];
+    sharing.add_bias(&mut of_biases, |b| b);
+    let denominator = |at: usize| {
+        let side = if z[at] >= T::ZERO { above[at] } else { below[at] };
+        z[at] + gamma * (side + signed(of_biases[at], z[at]))
     };
     let denominators: Vec<T> = (0..z.len()).map(denominator).collect();
-    let (biases, outputs) = (sharing.biases.clone(), sharing.outputs);
-    let bias = |output: usize| {
-        let b = biases.as_ref().map_or(T::ZERO, |biases| biases[output % outputs]);
-        b + gamma * signed(b, z[output])
-    };
-    let s = sharing.divide(|_| T::ONE, &denominators, Some(&bias), None);
+    let bias = |output: Output<T>| output.bias + gamma * signed(output.bias, z[output.at]);
+    let s = sharing.divide(&denominators, |_| T::ONE, bias, nothing);
     sharing.send(Some(input), Part::Whole, &s);
     let only = |is_above: bool| -> Vec<T> {
-        let kept = s.iter().zip(&z).map(|(&s, &z)| if (z >= T::ZERO) == is_above { gamma * s } else { T::ZERO });
+        let kept = s.iter().zip(z).map(|(&s, &z)| if (z >= T::ZERO) == is_above { gamma * s } else { T::ZERO });
         kept.collect()
     };
     for (s, own, other) in [(only(true), Part::Positive, Part::Negative), (only(false), Part::Negative, Part::Positive)]

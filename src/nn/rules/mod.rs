@@ -206,6 +206,8 @@ pub(super) struct Given<'a, T: Real> {
     pub batch: usize,
     /// x; several inputs one after the other.
     pub input: &'a [T],
+    /// z_j, what the layer made of them.
+    pub output: &'a [T],
     /// R of the outputs.
     pub relevance: &'a [T],
     pub bias: BiasPart,
@@ -236,10 +238,22 @@ struct Sharing<'a, T: Real> {
     outputs: usize,
     /// b_j, if the layer has any.
     biases: Option<Vec<T>>,
+    /// What the inputs got so far; empty before they got anything.
     relevance: Vec<T>,
     kept: Vec<Kept>,
     /// Whether a part of an output's relevance met a denominator of 0; empty until one did.
     undefined: Vec<bool>,
+}
+
+/// An output of a batch.
+#[derive(Clone, Copy)]
+struct Output<T> {
+    /// Its place, counted over all items.
+    at: usize,
+    /// b_j.
+    bias: T,
+    /// The denominator.
+    z: T,
 }
 
 impl<'a, T: Real> Sharing<'a, T> {
@@ -248,7 +262,7 @@ impl<'a, T: Real> Sharing<'a, T> {
             given,
             outputs: given.layer.outputs(),
             biases: given.layer.bias(),
-            relevance: vec![T::ZERO; given.input.len()],
+            relevance: Vec::new(),
             kept: vec![Kept::default(); given.batch],
             undefined: Vec::new(),
         }
@@ -257,11 +271,6 @@ impl<'a, T: Real> Sharing<'a, T> {
     /// `Σ_i x_i v_ij`.
     fn up(&self, part: Part, x: &[T]) -> Vec<T> {
         self.given.layer.up(part, self.given.batch, x)
-    }
-
-    /// b_j of an output, counted over all items.
-    fn bias(&self, output: usize) -> T {
-        self.biases.as_ref().map_or(T::ZERO, |biases| biases[output % self.outputs])
     }
 
     /// Adds `f(b_j)` to every output.
@@ -275,60 +284,66 @@ impl<'a, T: Real> Sharing<'a, T> {
 
     /// `s_j = R_j a_j/z_j`, a_j being the coefficient of this part. Where z_j is 0 the part is undefined; the bias' part `b'_j` and the
     /// stabiliser `e_j` of z_j are kept.
+    #[inline]
     fn divide(
         &mut self,
-        coefficient: impl Fn(usize) -> T,
         z: &[T],
-        bias: Option<&dyn Fn(usize) -> T>,
-        stabiliser: Option<&dyn Fn(usize) -> T>,
+        coefficient: impl Fn(usize) -> T,
+        bias: impl Fn(Output<T>) -> T,
+        stabiliser: impl Fn(Output<T>) -> T,
     ) -> Vec<T> {
+        let outputs = self.outputs.max(1);
         let mut s = vec![T::ZERO; z.len()];
-        for (output, (s, &z)) in s.iter_mut().zip(z).enumerate() {
-            let part = coefficient(output) * self.given.relevance[output];
-            if part == T::ZERO {
-                continue;
-            }
-            let kept = &mut self.kept[output / self.outputs];
-            if z == T::ZERO {
-                kept.undefined += part.wide();
-                if self.undefined.is_empty() {
-                    self.undefined = vec![false; self.given.relevance.len()];
+        let none = vec![T::ZERO; if self.biases.is_some() { 0 } else { outputs }];
+        let biases = self.biases.as_ref().unwrap_or(&none);
+        let is_kept = self.given.bias == BiasPart::Kept;
+        let items = z.chunks_exact(outputs).zip(self.given.relevance.chunks_exact(outputs));
+        for (item, ((z, relevance), s)) in items.zip(s.chunks_exact_mut(outputs)).enumerate() {
+            // Several sums side by side, in an order that is always the same.
+            let (mut of_bias, mut of_stabiliser) = ([0.0; LANES], [0.0; LANES]);
+            for (number, (s, ((&z, &r), &b))) in s.iter_mut().zip(z.iter().zip(relevance).zip(biases)).enumerate() {
+                let output = Output { at: item * outputs + number, bias: b, z };
+                let part = coefficient(output.at) * r;
+                if z != T::ZERO {
+                    *s = part / z;
+                    of_stabiliser[number % LANES] += (*s * stabiliser(output)).wide();
+                    if is_kept {
+                        of_bias[number % LANES] += (*s * bias(output)).wide();
+                    }
+                } else if part != T::ZERO {
+                    self.kept[item].undefined += part.wide();
+                    if self.undefined.is_empty() {
+                        self.undefined = vec![false; self.given.relevance.len()];
+                    }
+                    self.undefined[output.at] = true;
                 }
-                self.undefined[output] = true;
-                continue;
             }
-            *s = part / z;
-            if let Some(stabiliser) = stabiliser {
-                kept.stabiliser += (*s * stabiliser(output)).wide();
-            }
+            self.kept[item].bias += of_bias.iter().sum::<f64>();
+            self.kept[item].stabiliser += of_stabiliser.iter().sum::<f64>();
         }
-        if let Some(bias) = bias.filter(|_| self.biases.is_some()) {
-            self.book_bias(&s, bias);
+        if !is_kept && self.biases.is_some() {
+            self.spread_bias(z, &s, bias);
         }
         s
     }
 
-    /// Keeps or spreads `s_j b'_j`.
-    fn book_bias(&mut self, s: &[T], bias: &dyn Fn(usize) -> T) {
-        if self.given.bias == BiasPart::Kept {
-            for (output, &s) in s.iter().enumerate() {
-                self.kept[output / self.outputs].bias += (s * bias(output)).wide();
-            }
-            return;
-        }
+    /// Spreads `s_j b'_j` over the inputs of j.
+    fn spread_bias(&mut self, z: &[T], s: &[T], bias: impl Fn(Output<T>) -> T) {
         let counts = self.counts();
+        let biases = self.biases.take().unwrap_or_default();
         let mut even = vec![T::ZERO; s.len()];
-        for (output, (even, &s)) in even.iter_mut().zip(s).enumerate() {
-            let (amount, inputs) = (s * bias(output), counts[output % self.outputs]);
+        for (at, (even, (&s, &z))) in even.iter_mut().zip(s.iter().zip(z)).enumerate() {
+            let number = at % self.outputs;
+            let (amount, inputs) = (s * bias(Output { at, bias: biases[number], z }), counts[number]);
             // An output without inputs can't spread anything.
             if inputs == T::ZERO {
-                self.kept[output / self.outputs].bias += amount.wide();
+                self.kept[at / self.outputs].bias += amount.wide();
             } else {
                 *even = amount / inputs;
             }
         }
-        let spread = self.given.layer.down(Part::Ones, self.given.batch, &even);
-        self.relevance.iter_mut().zip(spread).for_each(|(relevance, part)| *relevance += part);
+        self.biases = Some(biases);
+        self.send(None, Part::Ones, &even);
     }
 
     /// Number of inputs of every output of an item.
@@ -343,10 +358,14 @@ impl<'a, T: Real> Sharing<'a, T> {
 
     /// Adds `x_i Σ_j v_ij s_j` to the relevance of every input; x is 1 if none is given.
     fn send(&mut self, x: Option<&[T]>, part: Part, s: &[T]) {
-        let down = self.given.layer.down(part, self.given.batch, s);
-        match x {
-            Some(x) => self.relevance.iter_mut().zip(x.iter().zip(down)).for_each(|(r, (&x, down))| *r += x * down),
-            None => self.relevance.iter_mut().zip(down).for_each(|(r, down)| *r += down),
+        let mut down = self.given.layer.down(part, self.given.batch, s);
+        if let Some(x) = x {
+            down.iter_mut().zip(x).for_each(|(down, &x)| *down = x * *down);
+        }
+        if self.relevance.is_empty() {
+            self.relevance = down;
+        } else {
+            self.relevance.iter_mut().zip(down).for_each(|(r, down)| *r += down);
         }
     }
 
@@ -354,8 +373,19 @@ impl<'a, T: Real> Sharing<'a, T> {
         for (item, undefined) in self.undefined.chunks_exact(self.outputs.max(1)).enumerate() {
             self.kept[item].undefined_outputs = undefined.iter().filter(|undefined| **undefined).count();
         }
+        if self.relevance.is_empty() {
+            self.relevance = vec![T::ZERO; self.given.input.len()];
+        }
         Shared { relevance: self.relevance, kept: self.kept }
     }
+}
+
+/// Sums that are kept side by side.
+const LANES: usize = 8;
+
+/// What is not kept.
+fn nothing<T: Real>(_: Output<T>) -> T {
+    T::ZERO
 }
 
 /// The positive and the negative part of an input; none where there is nothing.

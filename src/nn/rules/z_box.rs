@@ -1,7 +1,7 @@
 //! The rule for inputs within bounds l ≤ x ≤ h: `R_i = Σ_j (x_i w_ij − l_i w_ij⁺ − h_i w_ij⁻)/Σ_i (same) R_j` (Montavon et al. 2017). Nothing is kept;
 //! padding has no share.
 
-use super::{Part, Real, Sharing};
+use super::{Part, Real, Sharing, nothing};
 
 pub(super) fn share<T: Real>(sharing: &mut Sharing<'_, T>) {
     let given = sharing.given;
@@ -12,7 +12,7 @@ pub(super) fn share<T: Real>(sharing: &mut Sharing<'_, T>) {
     for item in z.chunks_exact_mut(sharing.outputs) {
         item.iter_mut().zip(of_low.iter().zip(&of_high)).for_each(|(z, (&low, &high))| *z = *z - low - high);
     }
-    let s = sharing.divide(|_| T::ONE, &z, None, None);
+    let s = sharing.divide(&z, |_| T::ONE, nothing, nothing);
     sharing.send(Some(given.input), Part::Whole, &s);
     let of_all =
         |bounds: &[T]| -> Vec<T> { bounds.iter().map(|&bound| -bound).collect::<Vec<T>>().repeat(given.batch) };
