@@ -76,6 +76,10 @@ impl<T: Real> Linear<T> for Fitted<T> {
         let weights = part.of(&self.weights);
         let mut out = vec![T::ZERO; x.len() / area * count];
         for (out, x) in out.chunks_exact_mut(count).zip(x.chunks_exact(area)) {
+            if self.windows.are_global() {
+                out[0] = x.iter().fold(T::ZERO, |sum, &x| sum + x) * weights[0];
+                continue;
+            }
             for place in 0..self.windows.places() {
                 self.windows.rows(place, |window, input, count, step| {
                     (0..count).for_each(|i| out[window + i] += x[input + i * step]);
@@ -91,6 +95,10 @@ impl<T: Real> Linear<T> for Fitted<T> {
         let weights = part.of(&self.weights);
         let mut out = vec![T::ZERO; s.len() / count * area];
         for (out, s) in out.chunks_exact_mut(area).zip(s.chunks_exact(count)) {
+            if self.windows.are_global() {
+                out.fill(s[0] * weights[0]);
+                continue;
+            }
             for place in 0..self.windows.places() {
                 self.windows.rows(place, |window, input, count, step| {
                     (0..count).for_each(|i| out[input + i * step] += s[window + i] * weights[window + i]);

@@ -47,33 +47,49 @@ impl Fitted {
         (self.windows.area(), self.windows.count())
     }
 
-    /// Shares what arrives among the largest of each window.
-    fn to_largest<T: Real>(&self, way: &Back<'_, T>, only_first: bool) -> Vec<T> {
+    /// Shares what arrives among the largest of each window, in equal parts.
+    fn to_largest<T: Real>(&self, way: &Back<'_, T>) -> Vec<T> {
         let (area, count) = self.lengths();
         let mut sent = vec![T::ZERO; way.inputs[0].len()];
         let channels = sent.chunks_exact_mut(area).zip(way.inputs[0].chunks_exact(area));
         let outputs = way.output.chunks_exact(count).zip(way.arriving.chunks_exact(count));
-        let mut winners = vec![0u32; count];
+        let (mut winners, mut parts) = (vec![0u32; count], vec![T::ZERO; count]);
         for ((sent, x), (y, arriving)) in channels.zip(outputs) {
             winners.fill(0);
-            if !only_first {
-                for place in 0..self.windows.places() {
-                    self.windows.rows(place, |window, input, count, step| {
-                        (0..count).for_each(|i| winners[window + i] += u32::from(x[input + i * step] == y[window + i]));
-                    });
-                }
+            self.each(x, |window, x| winners[window] += u32::from(x == y[window]));
+            let windows = parts.iter_mut().zip(arriving.iter().zip(&winners));
+            // Most windows have one winner, and need no division.
+            windows.for_each(|(part, (&arriving, &winners))| {
+                *part = if winners == 1 { arriving } else { arriving / T::of(f64::from(winners)) };
+            });
+            for place in 0..self.windows.places() {
+                self.windows.rows(place, |window, input, count, step| {
+                    let (y, parts) = (&y[window..window + count], &parts[window..window + count]);
+                    let places = sent[input..].iter_mut().zip(&x[input..]).step_by(step);
+                    for ((sent, &x), (&y, &part)) in places.zip(y.iter().zip(parts)) {
+                        *sent += if x == y { part } else { T::ZERO };
+                    }
+                });
             }
+        }
+        sent
+    }
+
+    /// Sends what arrives to the first of the largest of each window.
+    fn to_first<T: Real>(&self, way: &Back<'_, T>) -> Vec<T> {
+        let (area, count) = self.lengths();
+        let mut sent = vec![T::ZERO; way.inputs[0].len()];
+        let channels = sent.chunks_exact_mut(area).zip(way.inputs[0].chunks_exact(area));
+        let outputs = way.output.chunks_exact(count).zip(way.arriving.chunks_exact(count));
+        let mut is_sent = vec![false; count];
+        for ((sent, x), (y, arriving)) in channels.zip(outputs) {
+            is_sent.fill(false);
             for place in 0..self.windows.places() {
                 self.windows.rows(place, |window, input, count, step| {
                     for i in 0..count {
                         let (window, input) = (window + i, input + i * step);
-                        if x[input] != y[window] {
-                            continue;
-                        }
-                        if !only_first {
-                            sent[input] += arriving[window] / T::of(f64::from(winners[window]));
-                        } else if winners[window] == 0 {
-                            winners[window] = 1;
+                        if x[input] == y[window] && !is_sent[window] {
+                            is_sent[window] = true;
                             sent[input] += arriving[window];
                         }
                     }
@@ -81,6 +97,16 @@ impl Fitted {
             }
         }
         sent
+    }
+
+    /// Calls `take` for every place of every window of a channel, place by place.
+    fn each<T: Real>(&self, x: &[T], mut take: impl FnMut(usize, T)) {
+        for place in 0..self.windows.places() {
+            self.windows.rows(place, |window, input, count, step| {
+                let places = x[input..].iter().step_by(step).take(count);
+                places.enumerate().for_each(|(i, &x)| take(window + i, x));
+            });
+        }
     }
 
     /// Shares what arrives among all places of each window, `x_i/Σ x`; with what windows keep whose sum is 0.
@@ -121,9 +147,8 @@ impl<T: Real> Layer<T> for Fitted {
         for (out, x) in out.chunks_exact_mut(count).zip(inputs[0].chunks_exact(area)) {
             for place in 0..self.windows.places() {
                 self.windows.rows(place, |window, input, count, step| {
-                    for i in 0..count {
-                        let x = x[input + i * step];
-                        let largest = &mut out[window + i];
+                    let places = x[input..].iter().step_by(step);
+                    for (largest, &x) in out[window..window + count].iter_mut().zip(places) {
                         // Written so that a NaN wins, and is seen.
                         *largest = if x <= *largest { *largest } else { x };
                     }
@@ -137,15 +162,15 @@ impl<T: Real> Layer<T> for Fitted {
 
     /// At equal maxima the derivative is shared evenly.
     fn gradient(&self, way: &Back<'_, T>, _: Slope) -> Vec<Vec<T>> {
-        vec![self.to_largest(way, false)]
+        vec![self.to_largest(way)]
     }
 }
 
 impl<T: Real> Passing<T> for Fitted {
     fn relevance(&self, way: &Back<'_, T>, ties: Ties) -> Sent<T> {
         match ties {
-            Ties::Winner => Sent::whole(vec![self.to_largest(way, false)]),
-            Ties::First => Sent::whole(vec![self.to_largest(way, true)]),
+            Ties::Winner => Sent::whole(vec![self.to_largest(way)]),
+            Ties::First => Sent::whole(vec![self.to_first(way)]),
             Ties::Proportional => self.in_proportion(way),
         }
     }

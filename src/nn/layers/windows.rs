@@ -147,6 +147,11 @@ impl Windows {
         self.kernel == [1, 1] && self.strides == [1, 1] && self.before == [0, 0] && self.after == [0, 0]
     }
 
+    /// Whether there is one window, which is the whole input place by place.
+    pub fn are_global(&self) -> bool {
+        self.kernel == self.size && self.out == [1, 1] && self.dilations == [1, 1] && self.before == [0, 0]
+    }
+
     /// For a place of the kernel along an axis: the windows whose place lies inside the input, and where it lies in the first of them.
     fn inside(&self, axis: usize, place: usize) -> (std::ops::Range<usize>, usize) {
         let (stride, offset, before) = (self.strides[axis], place * self.dilations[axis], self.before[axis]);

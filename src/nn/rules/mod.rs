@@ -301,25 +301,38 @@ impl<'a, T: Real> Sharing<'a, T> {
         for (item, ((z, relevance), s)) in items.zip(s.chunks_exact_mut(outputs)).enumerate() {
             // Several sums side by side, in an order that is always the same.
             let (mut of_bias, mut of_stabiliser) = ([0.0; LANES], [0.0; LANES]);
-            for (number, (s, ((&z, &r), &b))) in s.iter_mut().zip(z.iter().zip(relevance).zip(biases)).enumerate() {
-                let output = Output { at: item * outputs + number, bias: b, z };
-                let part = coefficient(output.at) * r;
-                if z != T::ZERO {
-                    *s = part / z;
-                    of_stabiliser[number % LANES] += (*s * stabiliser(output)).wide();
-                    if is_kept {
-                        of_bias[number % LANES] += (*s * bias(output)).wide();
-                    }
-                } else if part != T::ZERO {
-                    self.kept[item].undefined += part.wide();
-                    if self.undefined.is_empty() {
-                        self.undefined = vec![false; self.given.relevance.len()];
-                    }
-                    self.undefined[output.at] = true;
+            let mut is_undefined = false;
+            for (first, s) in (0..outputs).step_by(LANES).zip(s.chunks_mut(LANES)) {
+                let own = first..first + s.len();
+                let (z, relevance, biases) = (&z[own.clone()], &relevance[own.clone()], &biases[own]);
+                for lane in 0..s.len() {
+                    let output = Output { at: item * outputs + first + lane, bias: biases[lane], z: z[lane] };
+                    let part = coefficient(output.at) * relevance[lane];
+                    let is_zero = output.z == T::ZERO;
+                    is_undefined |= is_zero & (part != T::ZERO);
+                    let share = if is_zero { T::ZERO } else { part / output.z };
+                    s[lane] = share;
+                    of_stabiliser[lane] += (share * stabiliser(output)).wide();
+                    of_bias[lane] += (share * bias(output)).wide();
                 }
             }
-            self.kept[item].bias += of_bias.iter().sum::<f64>();
+            if is_kept {
+                self.kept[item].bias += of_bias.iter().sum::<f64>();
+            }
             self.kept[item].stabiliser += of_stabiliser.iter().sum::<f64>();
+            if is_undefined {
+                if self.undefined.is_empty() {
+                    self.undefined = vec![false; self.given.relevance.len()];
+                }
+                for (number, (&z, &relevance)) in z.iter().zip(relevance).enumerate() {
+                    let at = item * outputs + number;
+                    let part = coefficient(at) * relevance;
+                    if z == T::ZERO && part != T::ZERO {
+                        self.kept[item].undefined += part.wide();
+                        self.undefined[at] = true;
+                    }
+                }
+            }
         }
         if !is_kept && self.biases.is_some() {
             self.spread_bias(z, &s, bias);
