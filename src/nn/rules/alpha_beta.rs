@@ -50,10 +50,14 @@ pub(super) fn share<T: Real>(sharing: &mut Sharing<'_, T>, alpha: f64, beta: f64
     let is_empty = |side: &Option<Side<T>>, output: usize| side.as_ref().is_none_or(|side| side.z[output] == T::ZERO);
     for (own, part, other) in [(&positive, alpha, &negative), (&negative, beta, &positive)] {
         let Some(side) = own else { continue };
+        if !redistribute {
+            side.send(sharing, &input, |_| part);
+            continue;
+        }
         side.send(sharing, &input, |output| match (is_empty(own, output), is_empty(other, output)) {
             // One side stands in for the other, unless both are empty.
-            (true, false) if redistribute => T::ZERO,
-            (false, true) if redistribute => alpha + beta,
+            (true, false) => T::ZERO,
+            (false, true) => alpha + beta,
             _ => part,
         });
     }

@@ -302,19 +302,28 @@ impl<'a, T: Real> Sharing<'a, T> {
             // Several sums side by side, in an order that is always the same.
             let (mut of_bias, mut of_stabiliser) = ([0.0; LANES], [0.0; LANES]);
             let mut is_undefined = false;
-            for (first, s) in (0..outputs).step_by(LANES).zip(s.chunks_mut(LANES)) {
-                let own = first..first + s.len();
-                let (z, relevance, biases) = (&z[own.clone()], &relevance[own.clone()], &biases[own]);
-                for lane in 0..s.len() {
-                    let output = Output { at: item * outputs + first + lane, bias: biases[lane], z: z[lane] };
-                    let part = coefficient(output.at) * relevance[lane];
-                    let is_zero = output.z == T::ZERO;
-                    is_undefined |= is_zero & (part != T::ZERO);
-                    let share = if is_zero { T::ZERO } else { part / output.z };
-                    s[lane] = share;
-                    of_stabiliser[lane] += (share * stabiliser(output)).wide();
-                    of_bias[lane] += (share * bias(output)).wide();
+            let mut one = |number: usize, lane: usize, z: T, relevance: T, b: T| {
+                let output = Output { at: item * outputs + number, bias: b, z };
+                let part = coefficient(output.at) * relevance;
+                let is_zero = z == T::ZERO;
+                is_undefined |= is_zero & (part != T::ZERO);
+                let share = if is_zero { T::ZERO } else { part / z };
+                of_stabiliser[lane] += (share * stabiliser(output)).wide();
+                of_bias[lane] += (share * bias(output)).wide();
+                share
+            };
+            let whole = outputs / LANES * LANES;
+            let ((chunks_z, _), (chunks_r, _)) = (z.as_chunks::<LANES>(), relevance.as_chunks::<LANES>());
+            let ((chunks_s, rest), (chunks_b, _)) = (s.as_chunks_mut::<LANES>(), biases.as_chunks::<LANES>());
+            let chunks = chunks_s.iter_mut().zip(chunks_z.iter().zip(chunks_r).zip(chunks_b));
+            for (first, (s, ((z, relevance), biases))) in chunks.enumerate() {
+                for lane in 0..LANES {
+                    s[lane] = one(first * LANES + lane, lane, z[lane], relevance[lane], biases[lane]);
                 }
+            }
+            for (lane, s) in rest.iter_mut().enumerate() {
+                let number = whole + lane;
+                *s = one(number, lane, z[number], relevance[number], biases[number]);
             }
             if is_kept {
                 self.kept[item].bias += of_bias.iter().sum::<f64>();
