@@ -3,17 +3,25 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ndarray::{Array1, Array2, Array3};
+use ndarray_npy::NpzReader;
 use serde_json::Value;
 
+use super::References;
 use super::ending::Ending;
 use super::law_tests::explained;
-use super::layers::{Slope, Ties};
+use super::layers::{LayerKind, Slope, Ties};
+use super::network::{Explaining, Network, Origin, Source};
 use super::onnx::{Options, import};
+use super::preparation::{Known, Layout, Preparation};
 use super::rules::BiasPart;
 use super::walk::{Backward, Runner};
 use super::ways::{Others, Passage, Roots, Shares, Way, WayError};
+use crate::explanation::{Query, Target, Trace};
+use crate::format::container::Values;
 use crate::ledger::Account;
 use crate::numeric::root::NoRoot;
+use crate::picture::{Fit, Fitting, Picture};
 
 fn shared(inner: &str) -> Option<PathBuf> {
     crate::shared_data::find(&format!("golden/networks/{inner}"))
@@ -176,6 +184,110 @@ fn taylor_expansions_of_small_networks() {
         }
     }
     assert_eq!(compared, 6);
+}
+
+/// SqueezeNet as Caffe's networks read pictures, with ties of max pooling as in PyTorch.
+fn squeezenet() -> Option<Network> {
+    let path = crate::shared_data::find("data/cnn/squeezenet1.1-fp16.onnx")?;
+    let graph = import(&path, &Options::default()).unwrap().graph;
+    let (scale, mean, deviation, colours) = Known::CaffeBgr.numbers();
+    let fit = Fit { width: 224, height: 224, how: Fitting::Stretch };
+    let layout = Layout::ChannelsFirst;
+    let preparation = Preparation { fit, colours: colours.unwrap(), layout, scale, mean, deviation };
+    let categories = (0..1000).map(|number| number.to_string()).collect();
+    let source = Source::Imported { file: String::new(), sha256: String::new(), opset: 0 };
+    let origin = Origin { version: String::new(), ending: Ending::Logits, source };
+    Some(Network::new(graph, categories, Some(preparation), origin, Explaining::default()).unwrap())
+}
+
+type Npz = NpzReader<std::fs::File>;
+
+fn npz(inner: &str) -> Option<Npz> {
+    Some(NpzReader::new(std::fs::File::open(shared(inner)?).unwrap()).unwrap())
+}
+
+/// Sums over squares of a map.
+fn blocks(map: &Array2<f64>, side: usize) -> Vec<f64> {
+    map.exact_chunks((side, side)).into_iter().map(|block| block.sum()).collect()
+}
+
+/// Maps, and sums at every convolution, of three pictures.
+#[test]
+fn relevances_of_squeezenet() {
+    let (Some(network), Some(mut maps), Some(mut sums)) =
+        (squeezenet(), npz("squeezenet.npz"), npz("squeezenet-composites.npz"))
+    else {
+        return;
+    };
+    let nodes = network.graph.nodes();
+    let convolutions: Vec<usize> =
+        (0..nodes.len()).filter(|&at| nodes[at].layer.kind() == LayerKind::Convolution).collect();
+    assert_eq!(convolutions.len(), 26);
+    let mut compared = 0;
+    for (name, side) in [("chelsea", 4), ("coffee", 8), ("rocket", 0)] {
+        let image = if name == "rocket" { &mut sums } else { &mut maps };
+        let image: Array3<u8> = image.by_name(&format!("{name}.image")).unwrap();
+        let picture = Picture::from_rgb8(224, 224, image.into_raw_vec_and_offset().0).unwrap();
+        let top: Array1<i64> = sums.by_name(&format!("{name}.top2")).unwrap();
+        let logits: Array1<f64> = sums.by_name(&format!("{name}.logits")).unwrap();
+        let explain = |rules: &str, against: bool| {
+            let trace = if rules.parse::<Slope>().is_ok() || rules.starts_with("gradient") {
+                Trace::Nothing
+            } else {
+                Trace::Relevance
+            };
+            let explaining = Explaining { way: rules.parse().unwrap(), max_pool: Ties::First, ..Explaining::default() };
+            let explainer = network.explainer(explaining, References::default()).unwrap();
+            let seen = explainer.together(&[&picture]).unwrap();
+            assert!(difference(&seen.scores()[0], logits.as_slice().unwrap()) < 1e-9, "{name}");
+            let target = Target { category: top[0] as usize, against: against.then_some(top[1] as usize) };
+            seen.explain(&[Query { target, trace, ..Query::new(0) }]).pop().unwrap().unwrap()
+        };
+        for rules in [
+            "epsilon:0.01",
+            "epsilon:100",
+            "alpha-beta:2,-1",
+            "z-plus",
+            "epsilon-plus-flat",
+            "epsilon-gamma-box",
+            "epsilon-alpha2-beta1-flat",
+            "gradient-input",
+            "gradient-norm",
+            "epsilon:0.01 first against second",
+        ] {
+            let whole: Option<Array2<f32>> = maps.by_name(&format!("{name}.{rules}")).ok();
+            let by_block: Option<Array2<f64>> = sums.by_name(&format!("{name}.{rules}.blocks")).ok();
+            let by_layer: Option<Array1<f64>> = sums.by_name(&format!("{name}.{rules}.sums")).ok();
+            if whole.is_none() && by_block.is_none() && by_layer.is_none() {
+                continue;
+            }
+            let plain = rules.strip_suffix(" first against second");
+            let found = explain(plain.unwrap_or(rules), plain.is_some());
+            let map: Vec<f64> = found.relevance.iter().copied().collect();
+            if let Some(whole) = whole {
+                let expected: Vec<f64> = whole.iter().map(|&r| f64::from(r)).collect();
+                let error = difference(&map, &expected);
+                assert!(error < 1e-6, "{name}, {rules}: {error:e}");
+                compared += 1;
+            }
+            if let Some(expected) = by_block {
+                let error = difference(&blocks(&found.relevance, side), expected.as_slice().unwrap());
+                assert!(error < 1e-9, "{name}, {rules}, blocks: {error:e}");
+                compared += 1;
+            }
+            if let Some(expected) = by_layer {
+                let sum = |value: usize| match &found.traces[0].tensors[&format!("relevance.{value}")].values {
+                    Values::F64(values) => values.iter().sum::<f64>(),
+                    _ => unreachable!("relevance is in double precision"),
+                };
+                let found: Vec<f64> = convolutions.iter().map(|at| sum(at + 1)).chain([sum(0)]).collect();
+                let error = difference(&found, expected.as_slice().unwrap());
+                assert!(error < 1e-9, "{name}, {rules}, sums: {error:e}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 5 + 14 + 14);
 }
 
 /// The outputs of every kind of layer, of odd files, and of the plain ones.

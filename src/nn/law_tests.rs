@@ -120,7 +120,8 @@ fn agrees(layer: &Description, shape: &[usize], scalar: &Scalar, random: &mut im
                 _ => None,
             };
             let bounds = bounds.as_ref().map(|(low, high)| (low.as_slice(), high.as_slice()));
-            let shared = share(&rule, &Given { layer: linear, batch: 2, input: &x, relevance: &r, bias, bounds });
+            let shared =
+                share(&rule, &Given { layer: linear, batch: 2, input: &x, output: &z, relevance: &r, bias, bounds });
             for item in 0..2 {
                 let (own_x, own_r) = (&x[item * inputs..][..inputs], &r[item * outputs..][..outputs]);
                 let (expected, kept) = scalar.share(&rule, own_x, own_r, bias == BiasPart::Spread);
