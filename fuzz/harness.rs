@@ -49,3 +49,41 @@ pub fn config(bytes: &[u8]) {
         );
     }
 }
+
+/// An ONNX file.
+#[cfg(feature = "onnx")]
+pub fn onnx(bytes: &[u8]) {
+    let options = bowsight::nn::onnx::Options::default();
+    if let Ok(import) = bowsight::nn::onnx::from_bytes(bytes.to_vec(), Path::new("."), &options) {
+        assert!(!import.graph.nodes().is_empty() && !import.graph.input().contains(&0));
+    }
+}
+
+/// The file of a network.
+pub fn network(bytes: &[u8]) {
+    if let Ok(network) = bowsight::nn::file::from_bytes(bytes) {
+        bowsight::nn::file::to_container(&network);
+    }
+}
+
+/// An idx file of pictures.
+pub fn idx(bytes: &[u8]) {
+    if let Ok(idx) = bowsight::format::idx::Idx::read(bytes, 3, "pictures, rows, columns") {
+        assert_eq!(idx.values.len(), idx.shape.iter().product::<usize>());
+    }
+}
+
+/// Rules by layer, as TOML or by name, and a recipe.
+pub fn rules(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(rules) = toml::from_str::<bowsight::nn::composite::Composite>(&text) {
+        let again = toml::to_string(&rules).expect("rules are a table of texts");
+        assert_eq!(toml::from_str::<bowsight::nn::composite::Composite>(&again).ok(), Some(rules));
+    }
+    if let Ok(rule) = text.parse::<bowsight::nn::rules::Rule>() {
+        assert_eq!(rule.to_string().parse().ok(), Some(rule));
+    }
+    if let Ok(recipe) = bowsight::nn::train::recipe::Recipe::from_toml(&text) {
+        assert!(recipe.check().is_ok());
+    }
+}

@@ -1,6 +1,6 @@
 //! Values from outside: relevances, gradients and outputs that PyTorch with zennit and onnxruntime gave.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3};
@@ -17,9 +17,11 @@ use super::preparation::{Known, Layout, Preparation};
 use super::rules::BiasPart;
 use super::walk::{Backward, Runner};
 use super::ways::{Others, Passage, Roots, Shares, Way, WayError};
+use crate::dataset::Dataset;
 use crate::explanation::{Query, Target, Trace};
 use crate::format::container::Values;
 use crate::ledger::Account;
+use crate::model::Model;
 use crate::numeric::root::NoRoot;
 use crate::picture::{Fit, Fitting, Picture};
 
@@ -289,6 +291,44 @@ fn relevances_of_squeezenet() {
     }
     assert_eq!(compared, 5 + 14 + 14);
 }
+
+/// The account of every test digit closes for every class and every way: an explanation whose account does not is refused.
+#[test]
+fn accounts_of_digits_close() {
+    let Some(data) = crate::shared_data::find("data/mnist") else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let network = super::file::load(&root.join("models/digits.bowsight")).unwrap();
+    let dataset = Dataset::open(&data, Some("test"), None).unwrap();
+    let read = |entry| Picture::open(dataset.file(entry), network.reading()).unwrap();
+    let digits: Vec<Picture> = dataset.pictures.iter().take(DIGITS).map(read).collect();
+    let digits: Vec<&Picture> = digits.iter().collect();
+    let mut closed = 0;
+    for rules in super::composite::NAMES.iter().filter(|rules| !rules.starts_with("taylor")) {
+        for bias in [false, true] {
+            let way = rules.parse().unwrap();
+            let explaining = Explaining { way, spread_bias: bias, ..Explaining::default() };
+            let explainer = network.explainer(explaining, References::default()).unwrap();
+            for batch in digits.chunks(explainer.batch_of(DIGITS)) {
+                let seen = explainer.together(batch).unwrap();
+                for category in 0..10 {
+                    for explanation in seen.explain(&vec![Query::new(category); batch.len()]) {
+                        let ledger = explanation.unwrap_or_else(|error| panic!("{rules}: {error}")).ledger;
+                        assert!(ledger.score.is_finite() && ledger.sum_relevance.is_finite());
+                        closed += 1;
+                    }
+                }
+            }
+            // What has no layers has no bias to spread, and integrals take 32 times as long.
+            if rules.contains("gradient") || *rules == "deconvnet" || *rules == "guided-backprop" {
+                break;
+            }
+        }
+    }
+    assert!(closed >= 20 * 10 * DIGITS, "{closed}");
+}
+
+/// Digits whose accounts are looked at; all of the first thousand passed when the rules were last changed.
+const DIGITS: usize = 100;
 
 /// The outputs of every kind of layer, of odd files, and of the plain ones.
 #[test]

@@ -16,6 +16,8 @@ use super::layers::*;
 use super::rules::scalar::Scalar;
 use super::rules::{BiasPart, Bounds, Given, Rule, share};
 use super::walk::{Backward, Relevance, Runner};
+use super::ways::{Others, Passage, Roots, Way};
+use crate::ledger::Account;
 
 fn numbers(random: &mut impl Rng, count: usize) -> Vec<f64> {
     // A fifth are zeros: of weights, of inputs behind rectifiers.
@@ -181,6 +183,10 @@ pub(super) fn explained(graph: &Graph, x: &[f64], target: usize, name: &str, bia
     (relevance, f)
 }
 
+fn twice(array: &Array) -> Array {
+    Array::new(array.shape.clone(), array.values.iter().map(|v| 2.0 * v).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -269,6 +275,81 @@ proptest! {
         let undefined: f64 = relevance.passed.iter().flatten().map(|p| p.kept.undefined.abs()).sum();
         let scale = relevance.passed.iter().flatten().map(|p| p.magnitude).fold(f.abs(), f64::max);
         prop_assert!(undefined > 0.0 || scale > 1e6 || close(relevance.values[0].as_ref().unwrap(), &product, scale));
+    }
+
+    /// Twice the last layer is twice every relevance, under every rule without a stabiliser.
+    #[test]
+    fn twice_the_last_layer_is_twice_the_relevance(seed: u64) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let graph = network(&mut random, Biases::Any);
+        let x = numbers(&mut random, graph.input().iter().product());
+        let (input, mut nodes) = graph.clone().into_nodes();
+        let Some(Node { layer: Description::Dense(last), .. }) = nodes.last_mut() else { panic!("the last layer is dense") };
+        last.weight = twice(&last.weight);
+        last.bias = last.bias.as_ref().map(twice);
+        let doubled = Graph::new(input, nodes).unwrap();
+        for rules in ["zero", "alpha-beta:2,-1", "z-plus", "gamma:0.25", "w-square", "flat"] {
+            let one = explained(&graph, &x, 0, rules, BiasPart::Kept).0;
+            let other = explained(&doubled, &x, 0, rules, BiasPart::Kept).0;
+            for (one, other) in one.values.iter().zip(&other.values) {
+                let twice = one.as_ref().map(|one| one.iter().map(|r| 2.0 * r).collect::<Vec<f64>>());
+                prop_assert_eq!(&twice, other, "{}", rules);
+            }
+        }
+    }
+
+    /// Hidden units in another order have their relevance in that order, and change nothing else.
+    #[test]
+    fn the_order_of_hidden_units_does_not_matter(seed: u64) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let (inputs, hidden, outputs) = (4, 6, 3);
+        let (first, second) = (array(&mut random, &[hidden, inputs]), array(&mut random, &[outputs, hidden]));
+        let bias = array(&mut random, &[hidden]);
+        let mut order: Vec<usize> = (0..hidden).collect();
+        (1..hidden).for_each(|at| order.swap(at, random.random_range(0..=at)));
+        let build = |order: &[usize]| {
+            let rows: Vec<f64> = order.iter().flat_map(|&h| first.values[h * inputs..][..inputs].to_vec()).collect();
+            let biases = order.iter().map(|&h| bias.values[h]).collect();
+            let columns = (0..outputs).flat_map(|o| order.iter().map(move |&h| (o, h))).map(|(o, h)| second.values[o * hidden + h]);
+            let node = |name: &str, layer, reads| Node { name: name.to_string(), layer, inputs: vec![reads] };
+            let dense = |weight, bias| Description::Dense(Dense { weight, bias });
+            Graph::new(vec![inputs], vec![
+                node("one", dense(Array::new(vec![hidden, inputs], rows), Some(Array::new(vec![hidden], biases))), 0),
+                node("relu", Description::Activation(Activation::new(Function::Relu)), 1),
+                node("two", dense(Array::new(vec![outputs, hidden], columns.collect()), None), 2),
+            ])
+            .unwrap()
+        };
+        let x = numbers(&mut random, inputs);
+        let plain: Vec<usize> = (0..hidden).collect();
+        for rules in ["zero", "epsilon:0.01", "alpha-beta:2,-1", "gamma:0.25", "flat"] {
+            let one = explained(&build(&plain), &x, 0, rules, BiasPart::Kept).0;
+            let other = explained(&build(&order), &x, 0, rules, BiasPart::Kept).0;
+            let scale = one.passed.iter().flatten().map(|p| p.magnitude).fold(1.0, f64::max);
+            prop_assert!(scale > 1e6 || close(other.values[0].as_ref().unwrap(), one.values[0].as_ref().unwrap(), scale));
+            let moved: Vec<f64> = order.iter().map(|&h| one.values[2].as_ref().unwrap()[h]).collect();
+            prop_assert!(scale > 1e6 || close(other.values[2].as_ref().unwrap(), &moved, scale));
+        }
+    }
+
+    /// The Taylor expansion of a linear network leaves no residual, whatever the root.
+    #[test]
+    fn taylor_is_exact_for_linear_networks(seed: u64) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let inputs = random.random_range(1..9);
+        let node = |name: &str, layer, reads| Node { name: name.to_string(), layer, inputs: vec![reads] };
+        let one = dense(&mut random, inputs).0;
+        let hidden = one.weight.shape[0];
+        let two = Dense { weight: array(&mut random, &[3, hidden]), bias: Some(array(&mut random, &[3])) };
+        let nodes = vec![node("one", Description::Dense(one), 0), node("two", Description::Dense(two), 1)];
+        let runner = Runner::<f64>::new(Arc::new(Graph::new(vec![inputs], nodes).unwrap()));
+        let values = runner.forward(numbers(&mut random, inputs));
+        let passage = Passage { runner: &runner, values: &values, chosen: &[0.0, 1.0, 0.0], scores: &values.logits()[1..2] };
+        let root = numbers(&mut random, inputs);
+        let others = Others { blank: root, baseline: &|_| Vec::new(), candidates: 0, candidate: &|_| Vec::new() };
+        let how = Backward { rules: &[], ties: Ties::Winner, bias: BiasPart::Kept, bounds: &[], keep_all: false };
+        let ledger = Way::Taylor(Roots::Blank).explain(&passage, &how, &others).pop().unwrap().unwrap().ledger.unwrap();
+        prop_assert!(ledger.kept(Account::TaylorResidual).abs() < 1e-9 * ledger.score.abs().max(1.0), "{:?}", ledger);
     }
 
     /// One item explained alone and in a batch, in f64 and f32.

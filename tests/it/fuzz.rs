@@ -7,6 +7,10 @@ use super::setting::*;
 #[path = "../../fuzz/harness.rs"]
 mod harness;
 
+fn root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn mutate(seed: &[u8], random: &mut impl rand::Rng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..random.random_range(1..8) {
@@ -49,14 +53,30 @@ fn the_harness_survives_mutations_of_real_files() {
     // A model's interesting bytes are at its front: the container's and the metadata's.
     let linear = std::fs::read(linear_model()).unwrap();
     let model = std::fs::read(model()).unwrap();
-    for (name, target, seed) in [
+    let network = std::fs::read(root().join("models/digits.bowsight")).unwrap();
+    let mut idx = vec![0, 0, 8, 3];
+    [3u32, 4, 5].iter().for_each(|length| idx.extend(length.to_be_bytes()));
+    idx.extend(0..60);
+    let rules = b"[[rules]]\nlayer = \"first\"\nrule = \"z-box:-1 -2,1 2\"\n[[rules]]\nlayer = \"conv\"\nrule = \"alpha-beta:2,-1\"\n".to_vec();
+    let recipe = succeed(&["net", "train", "--recipe", "mnist-conv", "--print-recipe"]).into_bytes();
+    let seeds = [
         ("model", harness::model as fn(&[u8]), model),
         ("linear model", harness::model, linear),
         ("trace", harness::trace, trace),
         ("annotation", harness::annotation, annotation),
         ("list", harness::list, list),
         ("config", harness::config, config),
-    ] {
+        ("network", harness::network, network),
+        ("idx", harness::idx, idx),
+        ("rules", harness::rules, rules),
+        ("recipe", harness::rules, recipe),
+    ];
+    #[cfg(feature = "onnx")]
+    let seeds = {
+        let onnx = std::fs::read(root().join("tests/golden/cnn-overlapping-max.onnx")).unwrap();
+        seeds.into_iter().chain([("onnx", harness::onnx as fn(&[u8]), onnx)])
+    };
+    for (name, target, seed) in seeds {
         target(&seed);
         let mut random = bowsight::numeric::random::stream(1, name);
         let front = seed.len().min(6000);

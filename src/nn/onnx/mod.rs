@@ -12,7 +12,7 @@ mod messages;
 mod read;
 
 pub use error::{OnnxError, OnnxFault};
-pub use read::{Import, InputNumbers, Options, import};
+pub use read::{Import, InputNumbers, Options, from_bytes, import};
 
 /// The versions of operators that are read.
 pub const OLDEST_OPSET: i64 = 6;

@@ -63,7 +63,7 @@ pub struct Import {
 /// [`OnnxError`] for anything that is not a whole network of operators that are supported.
 pub fn import(path: &Path, options: &Options) -> Result<Import, OnnxError> {
     let read = || -> Result<Import, OnnxFault> {
-        let bytes = Bytes::from(std::fs::read(path)?);
+        let bytes = std::fs::read(path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         from_bytes(bytes, folder, options)
     };
@@ -71,7 +71,11 @@ pub fn import(path: &Path, options: &Options) -> Result<Import, OnnxError> {
 }
 
 /// The same from bytes; `folder` is where files beside the model lie.
-pub(super) fn from_bytes(bytes: Bytes, folder: &Path, options: &Options) -> Result<Import, OnnxFault> {
+///
+/// # Errors
+/// [`OnnxFault`].
+pub fn from_bytes(bytes: Vec<u8>, folder: &Path, options: &Options) -> Result<Import, OnnxFault> {
+    let bytes = Bytes::from(bytes);
     if bytes.is_empty() {
         return Err(OnnxFault::NotWhole { why: "it is empty".to_string() });
     }
