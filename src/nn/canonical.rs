@@ -141,7 +141,7 @@ impl Folding {
         let Some(reader) = self.only_reader(place) else { return false };
         let Description::Conv(convolution) = &mut self.nodes[reader].layer else { return false };
         // Zeros for channels are no padding.
-        if before[0] != 0 || after[0] != 0 {
+        if before[0] != 0 || after[0] != 0 || convolution.kernel.reckoned {
             return false;
         }
         let kernel = &mut convolution.kernel;

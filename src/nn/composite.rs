@@ -227,6 +227,11 @@ impl Composite {
             if matches!(rule, Rule::ZBox(_)) && !role[place].is_first {
                 return Err(unfit("only the first layers' inputs have known bounds"));
             }
+            if matches!(rule, Rule::ZBox(_)) && !role[place].has_bounds {
+                return Err(unfit(
+                    "its input is the network's input beside what other layers made of it, which has no bounds",
+                ));
+            }
             Ok(Some(rule))
         };
         (0..nodes.len()).map(rule).collect()

@@ -30,6 +30,8 @@ pub struct Graph {
 pub struct Role {
     /// A conv or dense layer that the input reaches without passing another.
     pub is_first: bool,
+    /// No conv or dense layer had a part in its inputs, so they have the bounds that the network's input has, carried along.
+    pub has_bounds: bool,
     /// A diagonal layer before all of those: it prepares the input, and relevance passes.
     pub is_preparation: bool,
 }
@@ -152,13 +154,17 @@ impl Graph {
     pub fn roles(&self) -> Vec<Role> {
         let mut is_reached = vec![false; self.nodes.len() + 1];
         is_reached[0] = true;
+        // What no conv or dense layer had a part in.
+        let mut is_bounded = is_reached.clone();
         let mut roles = Vec::with_capacity(self.nodes.len());
         for (place, node) in self.nodes.iter().enumerate() {
             let reached = node.inputs.iter().any(|&value| is_reached[value]);
             let kind = node.layer.kind();
             let is_first = reached && matches!(kind, LayerKind::Convolution | LayerKind::Dense);
             is_reached[place + 1] = reached && !is_first;
-            roles.push(Role { is_first, is_preparation: reached && kind == LayerKind::Diagonal });
+            let has_bounds = node.inputs.iter().all(|&value| is_bounded[value]);
+            is_bounded[place + 1] = has_bounds && !is_first;
+            roles.push(Role { is_first, has_bounds, is_preparation: reached && kind == LayerKind::Diagonal });
         }
         roles
     }

@@ -37,7 +37,7 @@ fn convolution(random: &mut impl Rng, shape: [usize; 3]) -> (Convolution, Scalar
     let (before, after) = (pick(3), pick(3));
     let dilations: Vec<usize> = pick(2).iter().map(|d| d + 1).collect();
     let strides: Vec<usize> = pick(2).iter().map(|s| s + 1).collect();
-    let kernel = Kernel { size: size.to_vec(), strides, dilations, before, after, ceil: false };
+    let kernel = Kernel { size: size.to_vec(), strides, dilations, before, after, ceil: false, reckoned: false };
     let weight = array(random, &[outputs, shape[0] / groups, size[0], size[1]]);
     let bias = array(random, &[outputs]);
     let layer = Convolution { weight: weight.clone(), bias: Some(bias.clone()), kernel: kernel.clone(), groups };

@@ -1,5 +1,6 @@
 //! What the family offers to everything below the seam: the network itself, explainers that borrow it, and pictures that it saw.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -120,7 +121,7 @@ impl Network {
                 match self.input(&picture) {
                     Ok(input) => {
                         places.push(scored.scores.len());
-                        batch.extend(input.into_iter().map(T::of));
+                        batch.extend(input.iter().map(|&x| T::of(x)));
                         // Taken by the batch's own scores.
                         scored.scores.push(Ok(Vec::new()));
                     }
@@ -140,10 +141,10 @@ impl Network {
     }
 
     /// The input of a picture of the network's size, or of an array of its input's shape.
-    fn input(&self, picture: &Picture) -> Result<Vec<f64>, ModelError> {
+    fn input<'p>(&self, picture: &'p Picture) -> Result<Cow<'p, [f64]>, ModelError> {
         match picture.prepared() {
-            None => self.input_of(picture),
-            Some(prepared) if prepared.shape == self.graph.input() => Ok(prepared.values.clone()),
+            None => self.input_of(picture).map(Cow::Owned),
+            Some(prepared) if prepared.shape == self.graph.input() => Ok(Cow::Borrowed(&prepared.values)),
             Some(prepared) => Err(ModelError::WrongShape {
                 found: shape_text(&prepared.shape),
                 needed: shape_text(self.graph.input()),
@@ -203,9 +204,12 @@ impl Network {
 
     /// Carries pictures forward together, to be explained by this method.
     fn see<'a, T: Precise>(&'a self, pictures: &[&Picture], method: Method<'a>) -> Result<Batch<'a, T>, ModelError> {
-        let inputs: Vec<Vec<f64>> = pictures.iter().map(|picture| self.input(picture)).collect::<Result<_, _>>()?;
+        let mut inputs = Vec::with_capacity(pictures.len() * self.graph.input().iter().product::<usize>());
+        for picture in pictures {
+            inputs.extend(self.input(picture)?.iter().map(|&x| T::of(x)));
+        }
         let began = Instant::now();
-        let values = T::runner(self).forward(inputs.into_iter().flatten().map(T::of).collect());
+        let values = T::runner(self).forward(inputs);
         let logits = values.logits().chunks_exact(self.categories.len());
         let scores = logits.map(|logits| self.checked(logits)).collect::<Result<_, _>>()?;
         let mut timings = Timings::default();
@@ -503,15 +507,17 @@ impl<T: Precise> Batch<'_, T> {
     fn explanation(
         &self,
         item: usize,
-        shares: Shares<T>,
+        mut shares: Shares<T>,
         score: f64,
         query: &Query,
     ) -> Result<Explanation, ModelError> {
         let Shape { size, array } = &self.shapes[item];
-        let squares: Vec<f64>;
         let by_pixel = if shares.norm {
-            squares = shares.input.iter().map(|r| r * r).collect();
+            let squares: Vec<f64> = shares.input.iter().map(|r| r * r).collect();
             self.by_pixel(&squares, *size).into_iter().map(f64::sqrt).collect()
+        } else if array.is_none() && shares.input.len() == size.0 * size.1 {
+            // One channel is its own sum.
+            std::mem::take(&mut shares.input)
         } else {
             self.by_pixel(&shares.input, *size)
         };
@@ -586,7 +592,8 @@ impl<T: Precise> Batch<'_, T> {
             bounds: &self.bounds(rules),
             keep_all,
         };
-        let input = |picture: &Picture| self.network.input(picture).expect("it was checked with the method");
+        let input =
+            |picture: &Picture| self.network.input(picture).expect("it was checked with the method").into_owned();
         let length = self.network.graph.input().iter().product::<usize>();
         let baseline = |item: usize| match &references.baseline {
             Baseline::Zero => vec![0.0; length],

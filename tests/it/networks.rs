@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bowsight::format::container::Reader;
+use ndarray_npy::WriteNpyExt;
 use serde_json::Value;
 
 use super::setting::*;
@@ -444,4 +445,34 @@ fn the_included_network_reads_the_included_digits() {
     let pictures = found["pictures"].as_array().unwrap();
     let decisions: Vec<&str> = pictures.iter().map(|picture| picture["decision"][0].as_str().unwrap()).collect();
     assert_eq!(decisions, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+}
+
+/// Networks that random ones, compared with an independent program, brought up.
+#[test]
+fn gates_paddings_and_bounds_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("net.bowsight");
+    let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.onnx"));
+    let import =
+        |name: &str| run(&["net", "import", text(&file(name)), "--preparation", "none", "--model", text(&model)]);
+    // A rectifier with a bound is no gate, whether there is another one or not.
+    assert!(import("relu6-se").status.success());
+    assert!(succeed(&["net", "show", text(&model)]).contains("gate"));
+    let refused = import("relu6-times-conv");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("one of them is a gate (a sigmoid), and neither is"));
+    // Zeros around a convolution whose padding follows from its input's size stay, since they change what it counts.
+    assert!(import("pad-same").status.success());
+    let kept = succeed(&["net", "show", text(&model)]);
+    assert!(kept.lines().any(|line| line.split_whitespace().next() == Some("d")), "{kept}");
+    // A first layer beside which the input goes on has inputs without bounds.
+    assert!(import("skip-around-first").status.success());
+    let (rules, x) = (folder.path().join("box.toml"), folder.path().join("x.npy"));
+    let entries = [("first", "z-box:-1,1"), ("dense", "zero"), ("add", "zero")];
+    let entries = entries.map(|(layer, rule)| format!("[[rules]]\nlayer = \"{layer}\"\nrule = \"{rule}\"\n"));
+    std::fs::write(&rules, entries.concat()).unwrap();
+    ndarray::Array1::from(vec![0.5; 2]).write_npy(std::fs::File::create(&x).unwrap()).unwrap();
+    let out = text(folder.path());
+    let boxed = fail(2, &["explain", text(&x), "--model", text(&model), "--rules", text(&rules), "--out", out]);
+    assert!(boxed.contains("can't have the rule z-box") && boxed.contains("has no bounds"), "{boxed}");
 }

@@ -53,24 +53,22 @@ impl Fitted {
         let mut sent = vec![T::ZERO; way.inputs[0].len()];
         let channels = sent.chunks_exact_mut(area).zip(way.inputs[0].chunks_exact(area));
         let outputs = way.output.chunks_exact(count).zip(way.arriving.chunks_exact(count));
-        let (mut winners, mut parts) = (vec![0u32; count], vec![T::ZERO; count]);
         for ((sent, x), (y, arriving)) in channels.zip(outputs) {
-            winners.fill(0);
-            self.each(x, |window, x| winners[window] += u32::from(x == y[window]));
-            let windows = parts.iter_mut().zip(arriving.iter().zip(&winners));
-            // Most windows have one winner, and need no division.
-            windows.for_each(|(part, (&arriving, &winners))| {
-                *part = if winners == 1 { arriving } else { arriving / T::of(f64::from(winners)) };
+            self.windows.each(|window, places| {
+                let (mut winners, mut last) = (0u32, 0);
+                for &place in places {
+                    let wins = x[place] == y[window];
+                    winners += u32::from(wins);
+                    last = if wins { place } else { last };
+                }
+                // Most windows have one winner, and need no division.
+                if winners == 1 {
+                    sent[last] += arriving[window];
+                } else {
+                    let part = arriving[window] / T::of(f64::from(winners));
+                    places.iter().filter(|&&place| x[place] == y[window]).for_each(|&place| sent[place] += part);
+                }
             });
-            for place in 0..self.windows.places() {
-                self.windows.rows(place, |window, input, count, step| {
-                    let (y, parts) = (&y[window..window + count], &parts[window..window + count]);
-                    let places = sent[input..].iter_mut().zip(&x[input..]).step_by(step);
-                    for ((sent, &x), (&y, &part)) in places.zip(y.iter().zip(parts)) {
-                        *sent += if x == y { part } else { T::ZERO };
-                    }
-                });
-            }
         }
         sent
     }
@@ -81,32 +79,14 @@ impl Fitted {
         let mut sent = vec![T::ZERO; way.inputs[0].len()];
         let channels = sent.chunks_exact_mut(area).zip(way.inputs[0].chunks_exact(area));
         let outputs = way.output.chunks_exact(count).zip(way.arriving.chunks_exact(count));
-        let mut is_sent = vec![false; count];
         for ((sent, x), (y, arriving)) in channels.zip(outputs) {
-            is_sent.fill(false);
-            for place in 0..self.windows.places() {
-                self.windows.rows(place, |window, input, count, step| {
-                    for i in 0..count {
-                        let (window, input) = (window + i, input + i * step);
-                        if x[input] == y[window] && !is_sent[window] {
-                            is_sent[window] = true;
-                            sent[input] += arriving[window];
-                        }
-                    }
-                });
-            }
-        }
-        sent
-    }
-
-    /// Calls `take` for every place of every window of a channel, place by place.
-    fn each<T: Real>(&self, x: &[T], mut take: impl FnMut(usize, T)) {
-        for place in 0..self.windows.places() {
-            self.windows.rows(place, |window, input, count, step| {
-                let places = x[input..].iter().step_by(step).take(count);
-                places.enumerate().for_each(|(i, &x)| take(window + i, x));
+            self.windows.each(|window, places| {
+                if let Some(&first) = places.iter().find(|&&place| x[place] == y[window]) {
+                    sent[first] += arriving[window];
+                }
             });
         }
+        sent
     }
 
     /// Shares what arrives among all places of each window, `x_i/Σ x`; with what windows keep whose sum is 0.

@@ -21,6 +21,9 @@ pub struct Kernel {
     pub after: Vec<usize>,
     /// Whether a last window may reach beyond these.
     pub ceil: bool,
+    /// Whether the padding was reckoned from the input's size, and is not to be changed (ONNX's `auto_pad` = SAME_UPPER or SAME_LOWER).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reckoned: bool,
 }
 
 impl Kernel {
@@ -28,7 +31,15 @@ impl Kernel {
     pub fn new(size: Vec<usize>) -> Self {
         let axes = size.len();
         let ones = || vec![1; axes];
-        Self { size, strides: ones(), dilations: ones(), before: vec![0; axes], after: vec![0; axes], ceil: false }
+        Self {
+            size,
+            strides: ones(),
+            dilations: ones(),
+            before: vec![0; axes],
+            after: vec![0; axes],
+            ceil: false,
+            reckoned: false,
+        }
     }
 }
 
@@ -180,6 +191,45 @@ impl Windows {
         }
     }
 
+    /// Calls `visit` for every window, row by row, with the places of it that lie inside the input, counted over a channel.
+    pub fn each(&self, mut visit: impl FnMut(usize, &[usize])) {
+        let whole = [0, 1].map(|axis| self.whole(axis));
+        let along = |axis: usize, place: usize| place * self.dilations[axis];
+        let offsets: Vec<usize> = (0..self.places())
+            .map(|place| along(0, place / self.kernel[1]) * self.size[1] + along(1, place % self.kernel[1]))
+            .collect();
+        let mut places = Vec::with_capacity(self.places());
+        for window in 0..self.count() {
+            let [down, across] = [window / self.out[1], window % self.out[1]];
+            places.clear();
+            if whole[0].contains(&down) && whole[1].contains(&across) {
+                let row = down * self.strides[0] - self.before[0];
+                let first = row * self.size[1] + across * self.strides[1] - self.before[1];
+                places.extend(offsets.iter().map(|offset| first + offset));
+            } else {
+                let inside = |axis: usize, window: usize, place: usize| {
+                    let at = (window * self.strides[axis] + along(axis, place)).checked_sub(self.before[axis])?;
+                    (at < self.size[axis]).then_some(at)
+                };
+                for i in 0..self.kernel[0] {
+                    let Some(row) = inside(0, down, i) else { continue };
+                    let columns = (0..self.kernel[1]).filter_map(|j| inside(1, across, j));
+                    places.extend(columns.map(|column| row * self.size[1] + column));
+                }
+            }
+            visit(window, &places);
+        }
+    }
+
+    /// The windows along an axis that lie inside the input with all their places.
+    fn whole(&self, axis: usize) -> std::ops::Range<usize> {
+        let reach = self.dilations[axis] * (self.kernel[axis] - 1) + 1;
+        let first = self.before[axis].div_ceil(self.strides[axis]);
+        let end =
+            (self.size[axis] + self.before[axis]).checked_sub(reach).map_or(0, |room| room / self.strides[axis] + 1);
+        first..end.min(self.out[axis])
+    }
+
     /// Number of places of every window: those inside the input, or those inside the padding that was asked for.
     pub fn counts(&self, with_padding: bool) -> Vec<usize> {
         let along = |axis: usize| -> Vec<usize> {
@@ -210,6 +260,7 @@ mod tests {
             before: pads[..2].to_vec(),
             after: pads[2..].to_vec(),
             ceil,
+            reckoned: false,
         }
     }
 
@@ -242,6 +293,13 @@ mod tests {
                 }
             }
             assert_eq!(found, expected, "{windows:?}");
+            let mut by_window = Vec::new();
+            windows.each(|window, places| by_window.extend(places.iter().map(|&place| (window, place))));
+            let mut expected_by_window: Vec<(usize, usize)> =
+                expected.iter().map(|&(_, window, at)| (window, at)).collect();
+            // Places of the kernel come in the order of their places in the input.
+            expected_by_window.sort_unstable();
+            assert_eq!(by_window, expected_by_window, "{windows:?}");
             let mut counts = vec![0; windows.count()];
             expected.iter().for_each(|(_, window, _)| counts[*window] += 1);
             assert_eq!(windows.counts(false), counts);

@@ -76,7 +76,7 @@ impl Lowering<'_> {
     /// x · g, where g opens and closes x.
     fn gate(&mut self, step: &Step<'_, '_>, a: &Activation, b: &Activation) -> Result<Activation, OnnxFault> {
         step.reading.ignore(&["axis", "broadcast"]);
-        let (gated, gate) = match (self.is_gate(a), self.is_gate(b)) {
+        let (gated, gate) = match (self.is_gate(a, b), self.is_gate(b, a)) {
             (false, true) => (a, b),
             (true, false) => (b, a),
             (false, false) if self.is_normal_distribution(b, a) => (a, b),
@@ -91,12 +91,22 @@ impl Lowering<'_> {
         self.push(step, step.name(), Description::Gate(Gate {}), &[gated, gate], Some(gated.shape.clone()))
     }
 
-    /// Whether an activation lies between 0 and 1 as a sigmoid, a hard sigmoid, or arithmetic that equals one.
-    fn is_gate(&self, activation: &Activation) -> bool {
+    /// Whether an activation lies between 0 and 1 as a sigmoid, a hard sigmoid, or arithmetic that equals one; or, up to a constant, what makes `other`
+    /// a hard swish.
+    fn is_gate(&self, activation: &Activation, other: &Activation) -> bool {
         let Some(maker) = self.maker(activation) else { return false };
         match &maker.layer {
             Description::Activation(Elementwise { function: Function::Sigmoid | Function::HardSigmoid { .. } }) => true,
-            Description::Activation(Elementwise { function: Function::Clip { low: Some(0.0), high: Some(_) } }) => true,
+            Description::Activation(Elementwise { function: Function::Clip { low: Some(0.0), high: Some(high) } }) => {
+                let is_of_other = || {
+                    let before = maker.inputs[0].checked_sub(1).map(|place| &self.nodes[place]);
+                    before.is_some_and(|node| {
+                        matches!(node.layer, Description::Diagonal(_)) && node.inputs[0] == other.value
+                    })
+                };
+                // A rectifier with a bound, such as ReLU6, is none by itself.
+                *high == 1.0 || is_of_other()
+            }
             Description::Diagonal(Diagonal { weight, bias }) if weight.len() == 1 && bias.len() == 1 => {
                 let before = maker.inputs[0].checked_sub(1).map(|place| &self.nodes[place].layer);
                 let Some(Description::Activation(Elementwise {

@@ -68,7 +68,7 @@ impl Lowering<'_> {
                 return Err(reading.fault(format!("the attribute \"auto_pad\" is \"{other}\", which is not known")));
             }
         }
-        Ok(Kernel { size, strides, dilations, before, after, ceil: false })
+        Ok(Kernel { size, strides, dilations, before, after, ceil: false, reckoned: auto_pad.starts_with("SAME") })
     }
 
     pub(super) fn gemm(&mut self, step: &Step<'_, '_>) -> Result<Activation, OnnxFault> {
