@@ -110,7 +110,7 @@ fn show(path: &Path, reporter: &Reporter) -> Result<Outcome, Error> {
     }
     let origin = &network.origin;
     let text = format!(
-        "{}\n{}, bowsight {}\n{} → {} categories, {constants} constants\n\n{}\n{}",
+        "{}\n{} bowsight {}\n{} → {} categories, {constants} constants\n\n{}\n{}",
         path.display(),
         origin_text(&origin.source),
         origin.version,

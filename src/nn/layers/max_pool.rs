@@ -155,3 +155,29 @@ impl<T: Real> Passing<T> for Fitted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::layers::WayBack;
+
+    /// What two overlapping windows of a row send back, 6 each.
+    fn sent(x: &[f64; 3], ties: Ties) -> Vec<f64> {
+        let pool = MaxPool { kernel: Some(Kernel::new(vec![1, 2])) };
+        let layer = pool.build::<f64>(&[&[1, 1, 3]]).unwrap();
+        let output = layer.forward(1, &[x]);
+        let way = Back { batch: 1, inputs: &[x], output: &output, arriving: &[6.0, 6.0] };
+        let WayBack::Own(passing) = layer.back() else { panic!("it has a way of its own") };
+        let sent = passing.relevance(&way, ties);
+        assert!(sent.undefined.iter().all(|undefined| *undefined == 0.0));
+        sent.inputs.concat()
+    }
+
+    #[test]
+    fn ties_share_go_to_the_first_or_are_in_proportion() {
+        assert_eq!(sent(&[1.0, 2.0, 2.0], Ties::Winner), [0.0, 6.0 + 3.0, 3.0]);
+        assert_eq!(sent(&[1.0, 2.0, 2.0], Ties::First), [0.0, 12.0, 0.0]);
+        assert_eq!(sent(&[1.0, 2.0, 2.0], Ties::Proportional), [2.0, 4.0 + 3.0, 3.0]);
+        assert_eq!(sent(&[3.0, 1.0, 2.0], Ties::Winner), [6.0, 0.0, 6.0]);
+    }
+}

@@ -84,3 +84,26 @@ impl<T: Real> Passing<T> for Fitted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::layers::WayBack;
+
+    #[test]
+    fn ties_share_go_to_the_first_or_are_in_proportion() {
+        let sent = |x: [f64; 3], ties| {
+            let layer = Maximum {}.build::<f64>(&[&[1], &[1], &[1]]).unwrap();
+            let inputs = [&x[..1], &x[1..2], &x[2..]];
+            let output = layer.forward(1, &inputs);
+            let way = Back { batch: 1, inputs: &inputs, output: &output, arriving: &[6.0] };
+            let WayBack::Own(passing) = layer.back() else { panic!("it has a way of its own") };
+            let sent = passing.relevance(&way, ties);
+            (sent.inputs.concat(), sent.undefined[0])
+        };
+        assert_eq!(sent([1.0, 2.0, 2.0], Ties::Winner), (vec![0.0, 3.0, 3.0], 0.0));
+        assert_eq!(sent([1.0, 2.0, 2.0], Ties::First), (vec![0.0, 6.0, 0.0], 0.0));
+        assert_eq!(sent([1.0, 3.0, 2.0], Ties::Proportional), (vec![1.0, 3.0, 2.0], 0.0));
+        assert_eq!(sent([-1.0, 0.0, 1.0], Ties::Proportional), (vec![0.0; 3], 6.0));
+    }
+}
