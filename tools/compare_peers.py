@@ -93,7 +93,7 @@ def networks(given, python):
     command = [python, "-m", "peers.networks", "--program", built / "examples" / "stages", "--bowsight", built / "bowsight"]
     command += ["--runs", given.runs, "--only", given.only, "--out", out.resolve(), "--work", given.environment.resolve() / "data"]
     command += ["--command", f"python3 tools/compare_peers.py --environment DIR --networks --runs {given.runs}"]
-    return subprocess.run(list(map(str, command)), env={**os.environ, "PYTHONPATH": str(ROOT / "tools")}).returncode
+    return subprocess.run(list(map(str, command)), env={**os.environ, "PYTHONPATH": str(ROOT / "tools"), "OPENBLAS_NUM_THREADS": "1"}).returncode
 
 
 def main():

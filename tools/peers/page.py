@@ -8,7 +8,7 @@ from pathlib import Path
 INTRODUCTION = """\
 # Benchmarks
 
-bowsight beside the strongest other programs for each of its stages, in turns on the same data. Written by
+bowsight beside the strongest other programs for each of its stages, in turns on the same data (networks have [a page of their own](benchmarks-networks.md)). Written by
 
     {command}
 

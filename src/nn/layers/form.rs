@@ -204,3 +204,28 @@ impl<T: Real> Passing<T> for Fitted {
         self.returned(way)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::layers::WayBack;
+
+    fn sent(moved: Moved, shape: &[usize], x: &[f64], arriving: &[f64]) -> (Vec<f64>, f64) {
+        let layer = Form { moved }.build::<f64>(&[shape]).unwrap();
+        let output = layer.forward(1, &[x]);
+        let way = Back { batch: 1, inputs: &[x], output: &output, arriving };
+        let WayBack::Own(passing) = layer.back() else { panic!("it has a way of its own") };
+        let sent = passing.relevance(&way, Ties::Winner);
+        (sent.inputs.concat(), sent.undefined.first().copied().unwrap_or(0.0))
+    }
+
+    #[test]
+    fn what_falls_on_zeros_is_booked_and_what_is_read_twice_is_added() {
+        let pad = Moved::Pad { before: vec![0, 1], after: vec![0, 2] };
+        assert_eq!(sent(pad, &[1, 2], &[7.0, 8.0], &[5.0, 1.0, 2.0, 0.25, 0.5]), (vec![1.0, 2.0], 5.75));
+        let select = Moved::Select { axis: 0, places: vec![2, 0, 2] };
+        assert_eq!(sent(select, &[3], &[7.0, 8.0, 9.0], &[1.0, 2.0, 4.0]), (vec![2.0, 0.0, 5.0], 0.0));
+        let transpose = Moved::Transpose { order: vec![1, 0] };
+        assert_eq!(sent(transpose, &[2, 2], &[1.0; 4], &[1.0, 2.0, 3.0, 4.0]), (vec![1.0, 3.0, 2.0, 4.0], 0.0));
+    }
+}
