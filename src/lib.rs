@@ -119,7 +119,7 @@ pub mod settings;
 mod shared_data;
 pub mod timings;
 
-pub use any::{AnyModel, Method, MethodError, OpenError, OpenFailure};
+pub use any::{AnyModel, Baseline, Method, MethodError, OpenError, OpenFailure, References, RootPoint};
 pub use bow::BagOfWords;
 pub use dataset::Dataset;
 pub use explanation::{Explanation, Query, Selection, Target};
