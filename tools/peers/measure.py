@@ -101,7 +101,8 @@ def _busy():
 def _own(contenders):
     """Processor seconds of this process and of the contenders' processes."""
     times = os.times()
-    seconds = times.user + times.system
+    # Children that ended, such as whole trainings, are its own work, too.
+    seconds = times.user + times.system + times.children_user + times.children_system
     for contender in contenders:
         for part in contender.parts:
             if isinstance(part, Program):
