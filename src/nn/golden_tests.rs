@@ -296,8 +296,12 @@ fn relevances_of_squeezenet() {
 #[test]
 fn accounts_of_digits_close() {
     let Some(data) = crate::shared_data::find("data/mnist") else { return };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let network = super::file::load(&root.join("models/digits.bowsight")).unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits.bowsight");
+    if !model.exists() {
+        eprintln!("skipped: the published package has no models");
+        return;
+    }
+    let network = super::file::load(&model).unwrap();
     let dataset = Dataset::open(&data, Some("test"), None).unwrap();
     let read = |entry| Picture::open(dataset.file(entry), network.reading()).unwrap();
     let digits: Vec<Picture> = dataset.pictures.iter().take(DIGITS).map(read).collect();
