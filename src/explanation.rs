@@ -94,6 +94,23 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    /// A map with its account, and nothing beside it.
+    pub fn new(relevance: Array2<f64>, ledger: Ledger) -> Self {
+        Self {
+            score: ledger.score,
+            relevance,
+            array: None,
+            root: None,
+            spread_bias: None,
+            ledger,
+            parts: Vec::new(),
+            layers: Vec::new(),
+            windows: Vec::new(),
+            traces: Vec::new(),
+            timings: Timings::default(),
+        }
+    }
+
     /// The explanation of a shrunk picture in its own size: maps are [`enlarge`]d, windows lie where they lay.
     pub fn enlarged(self, width: usize, height: usize) -> Self {
         let (rows, columns) = self.relevance.dim();

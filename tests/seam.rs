@@ -35,7 +35,9 @@ const FLOORS: &[&[&str]] = &[
     &["nn::onnx", "nn::train::recipe", "nn::ways", "nn::trace"],
     &["nn::train::record"],
     &["nn::network"],
-    &["nn::seen", "nn::file"],
+    &["nn::input", "nn::file"],
+    &["nn::seen"],
+    &["nn::explainer"],
     &["nn::train"],
     &["nn"],
     // The program.

@@ -141,17 +141,11 @@ impl Seen for SeenPicture<'_> {
         }
         let shares = self.backward(&self.whole, query)?;
         Ok(Explanation {
-            score: shares.ledger.score,
-            relevance: shares.relevance,
-            array: None,
-            root: None,
             spread_bias: shares.spread_bias,
-            ledger: shares.ledger,
             parts: shares.channels,
-            layers: Vec::new(),
-            windows: Vec::new(),
             traces: shares.trace.into_iter().collect(),
             timings: shares.timings,
+            ..Explanation::new(shares.relevance, shares.ledger)
         })
     }
 
@@ -188,20 +182,7 @@ impl SeenPicture<'_> {
         }
         let score = query.target.of(|category| self.whole.scores[category]);
         let ledger = Ledger::for_windows(score, relevance.sum(), accounts.iter().map(|window| &window.ledger));
-        let parts = Vec::new();
-        Ok(Explanation {
-            score,
-            relevance,
-            array: None,
-            root: None,
-            spread_bias,
-            ledger,
-            parts,
-            layers: Vec::new(),
-            windows: accounts,
-            traces,
-            timings,
-        })
+        Ok(Explanation { spread_bias, windows: accounts, traces, timings, ..Explanation::new(relevance, ledger) })
     }
 
     /// A view's score → R3.

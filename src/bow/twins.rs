@@ -98,20 +98,7 @@ impl Seen for MirrorPair<'_> {
         };
         let parts = own.parts.iter().zip(&twin.parts).map(|(a, b)| mean(*a, *b)).collect();
         let timings = [&own.timings, &twin.timings].into_iter().sum();
-        let (score, traces) = (ledger.score, Vec::new());
-        Ok(Explanation {
-            score,
-            relevance,
-            array: None,
-            root: None,
-            spread_bias,
-            ledger,
-            parts,
-            layers: Vec::new(),
-            windows,
-            traces,
-            timings,
-        })
+        Ok(Explanation { spread_bias, parts, windows, timings, ..Explanation::new(relevance, ledger) })
     }
 }
 

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::completions::categories;
 use super::report::Reporter;
 use crate::any::{AnyModel, Baseline, BiasMode, Decomposition, Method, Precision, References, RootPoint, Ties, Way};
+use crate::causes::chain;
 use crate::dataset::{Aligned, Dataset, DatasetError, Layout};
 use crate::error::Error;
 use crate::explanation::{Query, Selection, Target, Trace};
@@ -15,8 +16,9 @@ use crate::export::drawing::{Drawing, MapSize};
 use crate::format::npy::Dtype;
 use crate::heatmap::{Looks, Palette, Panel, Scale};
 use crate::model::Model;
-use crate::picture::Picture;
 use crate::picture::tiles::Tiles;
+use crate::picture::{Picture, PictureError};
+use crate::progress::Progress;
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -172,16 +174,16 @@ pub(crate) struct Explaining {
 
 impl Explaining {
     /// The model with the method that the flags ask for; what they leave out is as its configuration has it.
-    pub fn explainer<'a>(&self, model: &'a AnyModel) -> Result<Box<dyn Model + 'a>, Error> {
+    pub fn explainer<'a>(&self, model: &'a AnyModel, reporter: &Reporter) -> Result<Box<dyn Model + 'a>, Error> {
         let Self { bias, decomposition, roots, candidates, max_pool, precision, .. } = *self;
         let rules = self.rules.as_deref().map(way).transpose()?;
-        let references = self.references(model)?;
+        let references = self.references(model, reporter)?;
         let method = Method { bias, decomposition, roots, candidates, rules, max_pool, precision, references };
         Ok(model.explainer(method)?)
     }
 
     /// The other pictures that a way needs, read as the model reads pictures.
-    fn references(&self, model: &AnyModel) -> Result<Option<References>, Error> {
+    fn references(&self, model: &AnyModel, reporter: &Reporter) -> Result<Option<References>, Error> {
         if self.baseline.is_none() && self.towards.is_none() {
             return Ok(None);
         }
@@ -191,7 +193,7 @@ impl Explaining {
             Some(path) if path == Path::new("mean") => Baseline::Mean,
             Some(path) => Baseline::Picture(Box::new(Picture::open(path, model.reading())?)),
         };
-        let candidates = self.towards.as_deref().map(|data| pictures_of(data, model)).transpose()?;
+        let candidates = self.towards.as_deref().map(|data| pictures_of(data, model, reporter)).transpose()?;
         Ok(Some(References { baseline, candidates: candidates.unwrap_or_default() }))
     }
 
@@ -237,8 +239,8 @@ impl Explaining {
     }
 }
 
-/// All pictures of a data set, or of its split "train", or of a folder.
-fn pictures_of(data: &Path, model: &AnyModel) -> Result<Vec<Picture>, Error> {
+/// All pictures of a data set, or of its split "train", or of a folder; those that can't be read are named and left out.
+fn pictures_of(data: &Path, model: &AnyModel, reporter: &Reporter) -> Result<Vec<Picture>, Error> {
     let dataset = match Dataset::split_names(data, None) {
         Err(DatasetError::NoLayout { .. }) if data.is_dir() => Dataset::unlabelled(data)?,
         splits => {
@@ -247,8 +249,18 @@ fn pictures_of(data: &Path, model: &AnyModel) -> Result<Vec<Picture>, Error> {
             Dataset::open(data, split, None)?
         }
     };
-    let open = |entry| Ok(Picture::open(dataset.file(entry), model.reading())?);
-    dataset.pictures.par_iter().map(open).collect()
+    reporter.begin("reading", dataset.pictures.len());
+    let open = |entry| {
+        let picture = Picture::open(dataset.file(entry), model.reading());
+        reporter.step();
+        picture
+    };
+    let read: Vec<Result<Picture, PictureError>> = dataset.pictures.par_iter().map(open).collect();
+    reporter.end();
+    for error in read.iter().filter_map(|read| read.as_ref().err()) {
+        reporter.warn(&format!("a picture of --towards is left out: {}", chain(error)));
+    }
+    Ok(read.into_iter().flatten().collect())
 }
 
 /// The rules or derivatives of this name, or the rules in this file.

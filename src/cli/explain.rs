@@ -101,7 +101,7 @@ struct Job<'a> {
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome, Error> {
     let file = arguments.model.open()?;
-    let explainer = arguments.explaining.explainer(&file)?;
+    let explainer = arguments.explaining.explainer(&file, reporter)?;
     let model = explainer.as_ref();
     let selection = selection(model, &arguments.category)?;
     if selection == Selection::True {

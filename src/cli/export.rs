@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<Outcome,
 /// Runs the export; returns its report and whether pictures of the data set are left out.
 fn export(arguments: &Arguments, model_path: &Path, out: &Path, reporter: &Reporter) -> Result<(Report, bool), Error> {
     let model = AnyModel::open(model_path)?;
-    let model = arguments.explaining.explainer(&model)?;
+    let model = arguments.explaining.explainer(&model, reporter)?;
     let model = model.as_ref();
     let (dataset, labelled) = open(arguments)?;
     reporter.opened(&dataset);

@@ -5,8 +5,10 @@ mod array;
 mod canonical;
 pub mod composite;
 mod ending;
+mod explainer;
 pub mod file;
 pub mod graph;
+mod input;
 pub mod layers;
 pub mod network;
 #[cfg(feature = "onnx")]
@@ -22,7 +24,9 @@ mod ways;
 
 pub use array::Array;
 pub use ending::Ending;
-pub use seen::{Baseline, Explainer, MethodError, References, SeenTogether};
+pub use explainer::{Explainer, MethodError};
+pub use input::{Baseline, References};
+pub use seen::SeenTogether;
 
 #[cfg(all(test, feature = "onnx"))]
 mod golden_tests;

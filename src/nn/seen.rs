@@ -1,114 +1,30 @@
-//! What the family offers to everything below the seam: the network itself, explainers that borrow it, and pictures that it saw.
+//! Pictures that a network saw: forward together, and each score back to its pixels.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::ArrayD;
 
-use super::composite::CompositeError;
-use super::layers::shape_text;
-use super::network::{Explaining, Network, Precise, Precision, Roots, Way};
-use super::preparation::Preparation;
+use super::input::{Baseline, References};
+use super::network::{Explaining, Network, Precise, Precision, Way};
 use super::rules::{BiasPart, Rule};
 use super::trace::Layers;
 use super::walk::{Backward, Bounds as InputBounds, Passed, Values};
 use super::ways::{Others, Passage, Shares, WayError};
 use crate::explanation::{Explanation, LayerAccount, Query, Trace};
-use crate::heatmap::{Looks, Palette, Scale};
 use crate::ledger::{Account, Kept, Ledger, TOLERANCE};
-use crate::model::{Keep, Model, ModelError, NoProbabilities, Presentation, Scored, Seen};
+use crate::model::{ModelError, Scored};
 use crate::numeric::matrix;
-use crate::picture::{DecodeOptions, Picture};
+use crate::picture::Picture;
 use crate::timings::{Stage, Timings};
-
-/// Percentage of pixels that the colours tell apart: of a photograph's map a few pixels often have many times the relevance of all others.
-const MOST_PIXELS: f64 = 99.5;
 
 /// Pixels → logits.
 const LAYERS: Stage = Stage::forward(0, "layers");
 
-/// A network that explains its scores by a method of the user's choice.
-pub struct Explainer<'n> {
-    network: &'n Network,
-    explaining: Explaining,
-    rules: Vec<Option<Rule>>,
-    references: References,
-}
-
-/// Other pictures that some ways need.
-#[derive(Debug, Clone, Default)]
-pub struct References {
-    /// x′ of integrated gradients.
-    pub baseline: Baseline,
-    /// Where the root point of a Taylor expansion is looked for (`taylor:nearest`).
-    pub candidates: Vec<Picture>,
-}
-
-/// The baseline x′ of integrated gradients.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub enum Baseline {
-    /// An input of zeros.
-    #[default]
-    Zero,
-    /// Every number is the mean of its channel in the very input that is explained.
-    Mean,
-    /// A picture, or an array.
-    Picture(Box<Picture>),
-}
-
-/// A method that doesn't fit the network.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MethodError {
-    /// The rules don't fit its layers.
-    #[error(transparent)]
-    Composite(#[from] CompositeError),
-    /// There is no picture towards which a root could be looked for.
-    #[error("taylor:nearest needs pictures towards which it looks for a root")]
-    NoCandidates,
-    /// Roots are looked for in double precision alone.
-    #[error("Taylor expansions are made in double precision: their root is known to ten digits")]
-    Single,
-    /// A picture can't be the baseline or a candidate.
-    #[error("the {what} can't be used")]
-    Reference {
-        /// The baseline, or the number of a candidate.
-        what: String,
-        /// Why not.
-        source: ModelError,
-    },
-}
-
 impl Network {
-    /// Explains this network's scores by another method than its own.
-    ///
-    /// # Errors
-    /// [`MethodError`] if the method doesn't fit it.
-    pub fn explainer(&self, explaining: Explaining, references: References) -> Result<Explainer<'_>, MethodError> {
-        let rules = self.rules(&explaining)?;
-        if matches!(explaining.way, Way::Taylor(_)) && explaining.precision == Precision::Single {
-            return Err(MethodError::Single);
-        }
-        if explaining.way == Way::Taylor(Roots::Nearest) && references.candidates.is_empty() {
-            return Err(MethodError::NoCandidates);
-        }
-        let usable = |what: &dyn Fn() -> String, picture: &Picture| match self.input(picture) {
-            Ok(_) => Ok(()),
-            Err(source) => Err(MethodError::Reference { what: what(), source }),
-        };
-        if let Baseline::Picture(picture) = &references.baseline {
-            usable(&|| "baseline".to_string(), picture)?;
-        }
-        for (number, picture) in references.candidates.iter().enumerate() {
-            usable(&|| format!("candidate {}", number + 1), picture)?;
-        }
-        Ok(Explainer { network: self, explaining, rules, references })
-    }
-
     /// The scores of pictures, without what the way back needs; as many are carried forward together as memory allows.
-    fn scores_of<T: Precise>(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
+    pub(super) fn scores_of<T: Precise>(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
         let mut scored = Scored::default();
         let runner = T::runner(self);
         let together = runner.batch_of(usize::MAX);
@@ -140,65 +56,12 @@ impl Network {
         }
     }
 
-    /// The input of a picture of the network's size, or of an array of its input's shape.
-    fn input<'p>(&self, picture: &'p Picture) -> Result<Cow<'p, [f64]>, ModelError> {
-        match picture.prepared() {
-            None => self.input_of(picture).map(Cow::Owned),
-            Some(prepared) if prepared.shape == self.graph.input() => Ok(Cow::Borrowed(&prepared.values)),
-            Some(prepared) => Err(ModelError::WrongShape {
-                found: shape_text(&prepared.shape),
-                needed: shape_text(self.graph.input()),
-            }),
-        }
-    }
-
-    fn input_of(&self, picture: &Picture) -> Result<Vec<f64>, ModelError> {
-        let Some(preparation) = &self.preparation else {
-            let (what, because) = ("a picture", "network was imported without a preparation, for arrays (.npy) alone");
-            return Err(ModelError::Unsupported { what, because });
-        };
-        let fit = preparation.fit;
-        let (width, height, needed) = (picture.width(), picture.height(), (fit.width as usize, fit.height as usize));
-        if (width, height) != needed {
-            return Err(ModelError::WrongSize { width, height, needed });
-        }
-        Ok(preparation.input(picture))
-    }
-
     /// The logits, if all are finite.
     fn checked<T: Precise>(&self, logits: &[T]) -> Result<Vec<f64>, ModelError> {
         let logits: Vec<f64> = logits.iter().map(|logit| logit.wide()).collect();
         match logits.iter().position(|logit| !logit.is_finite()) {
             Some(wrong) => Err(ModelError::NotFinite { category: self.categories[wrong].clone() }),
             None => Ok(logits),
-        }
-    }
-
-    /// The input of a blank picture: black, or zeros where there is no preparation.
-    fn blank(&self) -> Vec<f64> {
-        let zeros = || vec![0.0; self.graph.input().iter().product()];
-        self.preparation.as_ref().map_or_else(zeros, Preparation::black)
-    }
-
-    /// Every number's channel mean.
-    fn channel_means(&self, input: &[f64]) -> Vec<f64> {
-        let channels = self.channels();
-        let channel = |place: usize| match &self.preparation {
-            Some(preparation) => preparation.channel_of(place),
-            None => place / (input.len() / channels),
-        };
-        let mut sums = vec![0.0; channels];
-        input.iter().enumerate().for_each(|(place, x)| sums[channel(place)] += x);
-        let area = (input.len() / channels) as f64;
-        (0..input.len()).map(|place| sums[channel(place)] / area).collect()
-    }
-
-    /// Number of channels of the input.
-    fn channels(&self) -> usize {
-        match (&self.preparation, self.graph.input()) {
-            (Some(preparation), _) => preparation.channels(),
-            (None, [channels, _, _]) => *channels,
-            (None, _) => 1,
         }
     }
 
@@ -223,34 +86,15 @@ impl Network {
     }
 
     /// The same in the precision that the method has.
-    fn seen<'a>(&'a self, pictures: &[&Picture], method: Method<'a>) -> Result<Box<dyn SeenTogether + 'a>, ModelError> {
+    pub(super) fn seen<'a>(
+        &'a self,
+        pictures: &[&Picture],
+        method: Method<'a>,
+    ) -> Result<Box<dyn SeenTogether + 'a>, ModelError> {
         Ok(match method.explaining.precision {
             Precision::Double => Box::new(self.see::<f64>(pictures, method)?),
             Precision::Single => Box::new(self.see::<f32>(pictures, method)?),
         })
-    }
-}
-
-impl<'n> Explainer<'n> {
-    fn given(&self) -> Method<'_> {
-        Method { explaining: &self.explaining, rules: &self.rules, references: &self.references }
-    }
-
-    /// Carries several pictures forward together, which is faster than one by one where a network is small; every result is the same to the
-    /// last bit.
-    ///
-    /// # Errors
-    /// [`ModelError`] of the first picture that can't be scored.
-    pub fn together<'a>(&'a self, pictures: &[&Picture]) -> Result<Box<dyn SeenTogether + 'a>, ModelError> {
-        self.network.seen(pictures, self.given())
-    }
-
-    /// How many pictures of `count` are best carried forward together.
-    pub fn batch_of(&self, count: usize) -> usize {
-        match self.explaining.precision {
-            Precision::Double => <f64 as Precise>::runner(self.network).batch_of(count),
-            Precision::Single => <f32 as Precise>::runner(self.network).batch_of(count),
-        }
     }
 }
 
@@ -266,158 +110,16 @@ pub trait SeenTogether {
     fn explain(&self, queries: &[Query]) -> Vec<Result<Explanation, ModelError>>;
 }
 
-/// One picture alone.
-struct Alone<'a>(Box<dyn SeenTogether + 'a>);
-
-impl Seen for Alone<'_> {
-    fn scores(&self) -> &[f64] {
-        &self.0.scores()[0]
-    }
-
-    fn timings(&self) -> Timings {
-        self.0.timings()
-    }
-
-    fn explain(&self, query: &Query) -> Result<Explanation, ModelError> {
-        self.0.explain(&[*query]).pop().expect("one explanation for each query")
-    }
-}
-
 /// How a score is explained.
 #[derive(Clone, Copy)]
-struct Method<'a> {
-    explaining: &'a Explaining,
-    rules: &'a [Option<Rule>],
-    references: &'a References,
-}
-
-impl Model for Explainer<'_> {
-    fn categories(&self) -> &[String] {
-        &self.network.categories
-    }
-
-    fn reading(&self) -> &DecodeOptions {
-        &self.network.reading
-    }
-
-    fn was_trained_on(&self, _: &str) -> Option<bool> {
-        None
-    }
-
-    fn usual_side(&self) -> Option<usize> {
-        None
-    }
-
-    fn is_exclusive(&self) -> bool {
-        true
-    }
-
-    fn probabilities(&self, scores: &[f64]) -> Result<Vec<Option<f64>>, NoProbabilities> {
-        self.network.probabilities(scores)
-    }
-
-    fn description(&self) -> serde_json::Value {
-        described(self.network, &self.explaining)
-    }
-
-    fn method(&self) -> BTreeMap<String, String> {
-        let mut told = told(&self.explaining);
-        if self.explaining.way == Way::IntegratedGradients {
-            let baseline = match self.references.baseline {
-                Baseline::Zero => "zero",
-                Baseline::Mean => "mean",
-                Baseline::Picture(_) => "a picture",
-            };
-            told.insert("baseline".to_string(), baseline.to_string());
-        }
-        told
-    }
-
-    fn presentation(&self) -> Presentation {
-        self.network.presentation()
-    }
-
-    fn smallest_side(&self) -> usize {
-        self.network.smallest_side()
-    }
-
-    fn scores(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
-        match self.explaining.precision {
-            Precision::Double => self.network.scores_of::<f64>(pictures),
-            Precision::Single => self.network.scores_of::<f32>(pictures),
-        }
-    }
-
-    fn forward<'a>(&'a self, picture: &Picture, _: Keep) -> Result<Box<dyn Seen + 'a>, ModelError> {
-        Ok(Box::new(Alone(self.together(&[picture])?)))
-    }
-}
-
-impl Model for Network {
-    fn categories(&self) -> &[String] {
-        &self.categories
-    }
-
-    fn reading(&self) -> &DecodeOptions {
-        &self.reading
-    }
-
-    fn was_trained_on(&self, _: &str) -> Option<bool> {
-        None
-    }
-
-    fn usual_side(&self) -> Option<usize> {
-        None
-    }
-
-    fn is_exclusive(&self) -> bool {
-        true
-    }
-
-    fn probabilities(&self, scores: &[f64]) -> Result<Vec<Option<f64>>, NoProbabilities> {
-        let probabilities = self.origin.ending.probabilities(scores);
-        let found = probabilities.map(|probabilities| probabilities.into_iter().map(Some).collect());
-        found.ok_or(NoProbabilities {
-            because: "the network's file has no soft-max at its end",
-            hint: "the scores are its outputs as they are",
-        })
-    }
-
-    fn description(&self) -> serde_json::Value {
-        described(self, &self.explaining)
-    }
-
-    fn method(&self) -> BTreeMap<String, String> {
-        told(&self.explaining)
-    }
-
-    fn presentation(&self) -> Presentation {
-        let looks = Looks { palette: Palette::Diverging, scale: Scale::Percentile(MOST_PIXELS) };
-        Presentation { tiles: None, looks, bias_apart: false }
-    }
-
-    fn smallest_side(&self) -> usize {
-        1
-    }
-
-    fn scores(&self, pictures: &mut dyn Iterator<Item = Picture>) -> Scored {
-        self.scores_of::<f64>(pictures)
-    }
-
-    fn forward<'a>(&'a self, picture: &Picture, _: Keep) -> Result<Box<dyn Seen + 'a>, ModelError> {
-        static NONE: References = References { baseline: Baseline::Zero, candidates: Vec::new() };
-        let method = Method { explaining: &self.explaining, rules: &self.rules, references: &NONE };
-        Ok(Box::new(Alone(self.seen(&[picture], method)?)))
-    }
-}
-
-/// Everything that was chosen for a network and its method.
-fn described(network: &Network, explaining: &Explaining) -> serde_json::Value {
-    serde_json::json!({ "preparation": network.preparation, "origin": network.origin, "explaining": explaining })
+pub(super) struct Method<'a> {
+    pub explaining: &'a Explaining,
+    pub rules: &'a [Option<Rule>],
+    pub references: &'a References,
 }
 
 /// What results tell of the method.
-fn told(explaining: &Explaining) -> BTreeMap<String, String> {
+pub(super) fn told(explaining: &Explaining) -> BTreeMap<String, String> {
     let Explaining { name, way, max_pool, spread_bias, precision } = explaining;
     let entries = match way {
         Way::Rules(composite) => &composite.rules[..],
@@ -547,19 +249,9 @@ impl<T: Precise> Batch<'_, T> {
         let shaped = |shape: &[usize], values| ArrayD::from_shape_vec(shape, values).expect("it has the input's shape");
         let root = shares.root.map(|root| shaped(self.network.graph.input(), root));
         let array = array.as_ref().map(|shape| shaped(shape, shares.input));
-        Ok(Explanation {
-            score,
-            relevance: matrix((size.1, size.0), by_pixel),
-            array,
-            root,
-            spread_bias: None,
-            ledger,
-            parts: Vec::new(),
-            layers,
-            windows: Vec::new(),
-            traces: trace.into_iter().collect(),
-            timings: Timings::default(),
-        })
+        let relevance = matrix((size.1, size.0), by_pixel);
+        let traces = trace.into_iter().collect();
+        Ok(Explanation { array, root, layers, traces, ..Explanation::new(relevance, ledger) })
     }
 }
 

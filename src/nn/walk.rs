@@ -126,7 +126,7 @@ impl<T: Real> Runner<T> {
             let Some(Arriving { values: arriving, sums }) = relevance[place + 1].take() else { continue };
             let inputs: Vec<&[T]> = node.inputs.iter().map(|&value| values.values[value].as_slice()).collect();
             let output = values.values[place + 1].as_slice();
-            let is_kept = |kept: Vec<Kept>| if kept.is_empty() { vec![Kept::default(); batch] } else { kept };
+            let or_nothing = |kept: Vec<Kept>| if kept.is_empty() { vec![Kept::default(); batch] } else { kept };
             let (sent, kept) = match self.layers[place].back() {
                 WayBack::Rule(layer) => {
                     let joined: Vec<T>;
@@ -145,7 +145,7 @@ impl<T: Real> Runner<T> {
                 }
                 WayBack::Unchanged if !how.keep_all => {
                     // What arrives goes on as it is.
-                    passed[place] = account(&sums, &sums, &is_kept(Vec::new()));
+                    passed[place] = account(&sums, &sums, &or_nothing(Vec::new()));
                     add(&mut relevance[node.inputs[0]], Arriving { values: arriving, sums }, batch);
                     continue;
                 }
@@ -162,7 +162,7 @@ impl<T: Real> Runner<T> {
             for sent in &sent {
                 of_sent.iter_mut().zip(&sent.sums).for_each(|(sum, sent)| sum.total += sent.total);
             }
-            passed[place] = account(&sums, &of_sent, &is_kept(kept));
+            passed[place] = account(&sums, &of_sent, &or_nothing(kept));
             for (&value, sent) in node.inputs.iter().zip(sent) {
                 add(&mut relevance[value], sent, batch);
             }

@@ -100,7 +100,7 @@ pub(super) fn relevances(
     let category = category(explainer, class)?;
     let query = Query { target: Target::new(category), ..Query::new(0) };
     let explain = |batch: &[usize]| -> Result<Vec<(f64, Array2<f64>)>, Error> {
-        let fail = |source| Error::Explain { path: batch[0].to_string().into(), source };
+        let fail = |source| Error::Explain { path: format!("digit {}", batch[0]).into(), source };
         let pictures: Vec<&Picture> = batch.iter().map(|&place| &digits.pictures[place]).collect();
         let seen = explainer.together(&pictures).map_err(fail)?;
         let explanations = seen.explain(&vec![query; batch.len()]).into_iter();

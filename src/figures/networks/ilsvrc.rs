@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use super::{Context, Figure, correlation, drawn, explained, explainer, text};
+use super::{Context, Figure, correlation, drawn, explained, explainer, load, text};
 use crate::error::Error;
 use crate::explanation::Target;
 use crate::heatmap::Scale;
 use crate::heatmap::sheet::{Cell, Sheet, fitted};
 use crate::model::Model;
 use crate::nn::network::Network;
-use crate::nn::{Explainer, References, file};
+use crate::nn::{Explainer, References};
 use crate::picture::Picture;
 
 /// The columns, by their rules.
@@ -28,8 +28,7 @@ pub(super) fn draw(
     pictures: &[PathBuf],
     mistaken: &[PathBuf],
 ) -> Result<(), Error> {
-    let network: Network = file::load(model)
-        .map_err(|source| crate::any::OpenError { path: model.to_path_buf(), source: source.into() })?;
+    let network = load(model)?;
     let with = |rules: &str| explainer(&network, rules, References::default());
     let columns: Vec<(Explainer<'_>, &str)> =
         COLUMNS.iter().map(|(rules, name)| Ok((with(rules)?, *name))).collect::<Result<_, Error>>()?;

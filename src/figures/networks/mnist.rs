@@ -10,7 +10,7 @@ use rand::seq::index::sample;
 use rayon::prelude::*;
 
 use super::digits::{CLASSES, Common, Digits, INK, category, relevances};
-use super::{Context, Figure, as_map, correlation, drawn, explained, explainer, grey, text};
+use super::{Context, Figure, as_map, correlation, drawn, explained, explainer, grey, load, text};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::explanation::Target;
@@ -121,10 +121,8 @@ pub(super) fn draw(context: &mut Context<'_>, data: &Path, networks: &[PathBuf])
 fn subjects(context: &mut Context<'_>, data: &Path, networks: &[PathBuf]) -> Result<Vec<Subject>, Error> {
     if !networks.is_empty() {
         let open = |path: &PathBuf| {
-            let found = file::load(path)
-                .map_err(|source| crate::any::OpenError { path: path.clone(), source: source.into() })?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Ok(Subject { name, network: found })
+            Ok(Subject { name, network: load(path)? })
         };
         return networks.iter().map(open).collect();
     }

@@ -16,13 +16,14 @@ use image::RgbImage;
 use ndarray::{ArrayD, ArrayView2};
 use serde::Serialize;
 
+use crate::any::OpenError;
 use crate::error::Error;
 use crate::explanation::{Explanation, Query, Target};
 use crate::format::atomic::create_folder;
 use crate::heatmap::sheet::{Sheet, fitted};
 use crate::heatmap::{Palette, Scale};
 use crate::nn::network::Network;
-use crate::nn::{Explainer, References};
+use crate::nn::{Explainer, References, file};
 use crate::picture::Picture;
 use crate::progress::Progress;
 
@@ -178,6 +179,12 @@ impl Context<'_> {
         let (what, subject) = (what.to_string(), subject.to_string());
         self.report.statements.push(Statement { figure, what, subject, value, count });
     }
+}
+
+/// The network in a file.
+fn load(path: &Path) -> Result<Network, Error> {
+    let found = file::load(path).map_err(|source| OpenError { path: path.to_path_buf(), source: source.into() });
+    Ok(found?)
 }
 
 /// A network of the program's own, in double precision, explained by these rules; ties of max pooling and biases as everywhere.
